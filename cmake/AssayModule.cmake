@@ -1,0 +1,58 @@
+# assay_module(NAME [DEPS module...] [LIBS target...])
+#
+# Builds src/NAME from its folder, so that nothing can be left out by accident:
+#   *.cc            -> library assay_NAME
+#   *_test.cc       -> assay_NAME_test, every case registered with ctest
+#   *_bench.cc      -> one program each (ASSAY_BENCH)
+#   *_fuzz.cc       -> one libFuzzer program each (ASSAY_FUZZ)
+# DEPS are other modules, LIBS are imported targets of third parties.
+function(assay_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
+  file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_bench.cc)
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+  if(tests OR benches OR fuzzers)
+    list(REMOVE_ITEM sources ${tests} ${benches} ${fuzzers})
+  endif()
+
+  set(lib assay_${name})
+  if(NOT sources)
+    message(STATUS "${lib}: no sources yet")
+    add_library(${lib} INTERFACE)
+    return()
+  endif()
+  add_library(${lib} STATIC ${sources})
+  target_include_directories(${lib} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${lib} PUBLIC assay_flags Threads::Threads)
+  foreach(dep ${ARG_DEPS})
+    target_link_libraries(${lib} PUBLIC assay_${dep})
+  endforeach()
+  target_link_libraries(${lib} PUBLIC ${ARG_LIBS})
+
+  if(ASSAY_TESTS AND tests)
+    add_executable(${lib}_test ${tests})
+    target_link_libraries(${lib}_test PRIVATE ${lib} ${ARG_TEST_LIBS} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${lib}_test PRIVATE
+      ASSAY_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ASSAY_TESTDATA="${PROJECT_SOURCE_DIR}/testdata"
+      ASSAY_SHARED="${PROJECT_SOURCE_DIR}/../shared")
+    include(GoogleTest)
+    gtest_discover_tests(${lib}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 120
+      PROPERTIES TIMEOUT 900 LABELS ${name})
+  endif()
+  if(ASSAY_BENCH)
+    foreach(bench ${benches})
+      get_filename_component(bench_name ${bench} NAME_WE)
+      add_executable(${bench_name} ${bench})
+      target_link_libraries(${bench_name} PRIVATE ${lib} benchmark::benchmark benchmark::benchmark_main)
+    endforeach()
+  endif()
+  if(ASSAY_FUZZ)
+    foreach(fuzz ${fuzzers})
+      get_filename_component(fuzz_name ${fuzz} NAME_WE)
+      add_executable(${fuzz_name} ${fuzz})
+      target_link_libraries(${fuzz_name} PRIVATE ${lib})
+      target_link_options(${fuzz_name} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+endfunction()

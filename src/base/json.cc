@@ -1,0 +1,137 @@
+#include "base/json.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace assay {
+namespace {
+
+// Counts depth and rejects duplicate keys while the library parses, before it can build anything
+// deep.
+class Guard {
+ public:
+  explicit Guard(size_t depth_max) : depth_max_(depth_max) {}
+  std::string error;
+
+  bool operator()(int, Json::parse_event_t event, Json& parsed) {
+    switch (event) {
+      case Json::parse_event_t::object_start:
+        keys_.emplace_back();
+        return enter();
+      case Json::parse_event_t::array_start:
+        keys_.emplace_back();
+        return enter();
+      case Json::parse_event_t::object_end:
+      case Json::parse_event_t::array_end:
+        if (!keys_.empty()) keys_.pop_back();
+        return true;
+      case Json::parse_event_t::key: {
+        const auto& key = parsed.get_ref<const std::string&>();
+        if (error.empty() && !keys_.empty() && !keys_.back().insert(key).second) {
+          error = "the key \"" + key + "\" appears twice in one object";
+        }
+        return error.empty();
+      }
+      default:
+        return error.empty();
+    }
+  }
+
+ private:
+  bool enter() {
+    if (error.empty() && keys_.size() > depth_max_) {
+      error = "nested deeper than " + std::to_string(depth_max_) + " levels";
+    }
+    return error.empty();
+  }
+  size_t depth_max_;
+  std::vector<std::set<std::string>> keys_;
+};
+
+void write_canonical(const Json& value, std::string& out) {
+  switch (value.type()) {
+    case Json::value_t::object: {
+      std::vector<std::string> keys;
+      for (const auto& [key, ignored] : value.items()) keys.push_back(key);
+      std::sort(keys.begin(), keys.end());
+      out.push_back('{');
+      for (size_t i = 0; i < keys.size(); ++i) {
+        if (i != 0) out.push_back(',');
+        out += Json(keys[i]).dump();
+        out.push_back(':');
+        write_canonical(value.at(keys[i]), out);
+      }
+      out.push_back('}');
+      return;
+    }
+    case Json::value_t::array:
+      out.push_back('[');
+      for (size_t i = 0; i < value.size(); ++i) {
+        if (i != 0) out.push_back(',');
+        write_canonical(value[i], out);
+      }
+      out.push_back(']');
+      return;
+    default:
+      ASSAY_CHECK(!value.is_number_float());
+      out += value.dump();
+  }
+}
+
+// Depth by brackets outside strings: refuses before the library's recursion starts.
+bool too_deep(std::string_view text, size_t depth_max) {
+  size_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > depth_max) return true;
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
+  const std::string where(source);
+  if (text.size() > limits.bytes_max) {
+    return data_loss(where + ": " + format_size(text.size()) + " of JSON; at most " +
+                     format_size(limits.bytes_max) + " are read");
+  }
+  if (too_deep(text, limits.depth_max)) {
+    return data_loss(where + ": nested deeper than " + std::to_string(limits.depth_max) +
+                     " levels");
+  }
+  Guard guard(limits.depth_max);
+  try {
+    Json value = Json::parse(text.begin(), text.end(),
+                             [&guard](int depth, Json::parse_event_t event, Json& parsed) {
+                               return guard(depth, event, parsed);
+                             });
+    if (!guard.error.empty()) return data_loss(where + ": " + guard.error);
+    return value;
+  } catch (const Json::exception& e) {
+    if (!guard.error.empty()) return data_loss(where + ": " + guard.error);
+    return data_loss(where + ": not valid JSON: " + e.what());
+  }
+}
+
+std::string canonical_json(const Json& value) {
+  std::string out;
+  write_canonical(value, out);
+  return out;
+}
+
+}  // namespace assay

@@ -1,0 +1,13 @@
+// Matrix product over threads: rows (or tokens) are split, never k, so that the bits are those of
+// one thread.
+#pragma once
+
+#include "base/thread_pool.h"
+#include "tensor/kernels.h"
+
+namespace assay {
+
+// As Kernels::matmul. scratch: pool.threads() * matmul_scratch_floats(k) floats.
+void matmul(const Kernels& kernels, ThreadPool& pool, const MatMulArgs& args, float* scratch);
+
+}  // namespace assay
