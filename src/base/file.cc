@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -38,7 +39,9 @@ Status errno_status(int error, std::string_view verb, const std::string& path) {
 }
 
 Result<std::shared_ptr<const ReadFile>> ReadFile::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK: a named pipe without a writer is refused below, not waited for. It changes nothing
+  // for regular files.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return errno_status(errno, "open", path);
   struct stat st{};
   if (::fstat(fd, &st) != 0) {
@@ -54,7 +57,7 @@ Result<std::shared_ptr<const ReadFile>> ReadFile::open(const std::string& path) 
       .size = static_cast<uint64_t>(st.st_size),
       .inode = static_cast<uint64_t>(st.st_ino),
       .mtime_ns = static_cast<int64_t>(st.st_mtim.tv_sec) * 1000000000 + st.st_mtim.tv_nsec};
-  return std::shared_ptr<const ReadFile>(new ReadFile(path, fd, identity));
+  return std::shared_ptr<const ReadFile>(new ReadFile(path, fd, identity, st.st_mode & 07777u));
 }
 
 ReadFile::~ReadFile() { ::close(fd_); }
@@ -114,6 +117,20 @@ Status write_all(int fd, ByteSpan content, const std::string& path) {
   return ok_status();
 }
 
+// A new file beside path, or -1 and errno. O_EXCL: never a file that somebody left or put there,
+// whose mode or reader we would inherit. The serial keeps threads that write one path apart.
+int create_temporary(const std::string& path, uint32_t mode, std::string& name) {
+  static std::atomic<uint64_t> serial{0};
+  constexpr int kAttemptsMax = 100;
+  int fd = -1;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    name = path + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(serial.fetch_add(1));
+    fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd >= 0 || errno != EEXIST) break;
+  }
+  return fd;
+}
+
 Status sync_folder_of(const std::string& path) {
   std::string folder = std::filesystem::path(path).parent_path().string();
   if (folder.empty()) folder = ".";
@@ -135,13 +152,13 @@ Status write_file_atomically(const std::string& path, ByteSpan content,
     return {Code::kAlreadyExists,
             path + " already exists and is not replaced; choose another name"};
   }
-  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                        options.mode);
+  std::string temporary;
+  const int fd = create_temporary(path, options.mode, temporary);
   if (fd < 0) return errno_status(errno, "create", path);
   Status status = write_all(fd, content, path);
   if (status.ok() && options.sync && ::fsync(fd) != 0) status = errno_status(errno, "sync", path);
-  ::close(fd);
+  // Some file systems report a full disk only here.
+  if (::close(fd) != 0 && status.ok()) status = errno_status(errno, "close", path);
   if (status.ok() && options.exclusive) {
     // link() fails when the name exists: no window between the check above and the rename.
     if (::link(temporary.c_str(), path.c_str()) != 0) status = errno_status(errno, "create", path);

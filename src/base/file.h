@@ -32,6 +32,8 @@ class ReadFile {
   const std::string& path() const { return path_; }
   uint64_t size() const { return identity_.size; }
   const FileIdentity& identity() const { return identity_; }
+  // The permission bits (07777) of the file that is open, whatever its name points to now.
+  uint32_t permissions() const { return permissions_; }
   // Fills out from offset. Errors: DATA_LOSS when the file ends before, UNAVAILABLE on an I/O
   // error.
   Status read_at(uint64_t offset, std::span<uint8_t> out) const;
@@ -40,11 +42,12 @@ class ReadFile {
   void drop_cache(uint64_t offset, uint64_t bytes) const;
 
  private:
-  ReadFile(std::string path, int fd, FileIdentity identity)
-      : path_(std::move(path)), fd_(fd), identity_(identity) {}
+  ReadFile(std::string path, int fd, FileIdentity identity, uint32_t permissions)
+      : path_(std::move(path)), fd_(fd), identity_(identity), permissions_(permissions) {}
   std::string path_;
   int fd_;
   FileIdentity identity_;
+  uint32_t permissions_;
 };
 
 // The whole file. Errors: as ReadFile, and RESOURCE_EXHAUSTED when it is larger than bytes_max.
