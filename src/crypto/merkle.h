@@ -26,7 +26,8 @@ struct MerkleProof {
 // Pre: index < leaves.size() (CHECK).
 MerkleProof merkle_prove(std::span<const Digest> leaves, uint64_t index);
 // True when the proof leads from the leaf hash to the root; false on any malformed proof (a path
-// that is too short or too long, index >= count).
+// that is too short or too long, index >= count). The root alone does not fix the number of leaves
+// (index 0 has the same path in a tree of 3 and of 4): take count from where it is committed.
 bool merkle_verify(const Digest& leaf, const MerkleProof& proof, const Digest& root);
 
 }  // namespace assay
