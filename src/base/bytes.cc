@@ -47,6 +47,15 @@ Result<uint64_t> parse_size(std::string_view text) {
     return invalid_argument("\"" + std::string(text) +
                             "\" is not a size; write for example 512MiB, 2GiB or 1000000");
   };
+  constexpr uint64_t kBytesMax = 9'000'000'000'000'000'000;  // below 2^63
+  // Plain digits are exact; a double is not above 2^53.
+  uint64_t whole = 0;
+  const auto [whole_end, whole_error] =
+      std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (whole_error == std::errc() && whole_end == text.data() + text.size() && whole <= kBytesMax) {
+    return whole;
+  }
+
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || number < 0 || !std::isfinite(number)) return fail();
@@ -74,7 +83,7 @@ Result<uint64_t> parse_size(std::string_view text) {
     return fail();
   }
   const double bytes = number * scale;
-  if (bytes > 9e18) return fail();
+  if (bytes > static_cast<double>(kBytesMax)) return fail();
   return static_cast<uint64_t>(bytes);
 }
 

@@ -25,6 +25,9 @@ Status errno_status(int error, std::string_view verb, const std::string& path) {
     case EPERM:
     case EROFS:
       return permission_denied(std::move(message));
+    case EISDIR:
+    case ENAMETOOLONG:
+      return invalid_argument(std::move(message));
     case EEXIST:
       return {Code::kAlreadyExists, std::move(message)};
     case ENOSPC:
@@ -63,6 +66,13 @@ Result<std::shared_ptr<const ReadFile>> ReadFile::open(const std::string& path) 
 ReadFile::~ReadFile() { ::close(fd_); }
 
 Status ReadFile::read_at(uint64_t offset, std::span<uint8_t> out) const {
+  // off_t is signed; what lies beyond its range lies beyond every file.
+  constexpr uint64_t kOffsetMax = INT64_MAX;
+  if (offset > kOffsetMax || out.size() > kOffsetMax - offset) {
+    return data_loss(path_ + " has " + std::to_string(size()) + " bytes; " +
+                     std::to_string(out.size()) + " bytes at " + std::to_string(offset) +
+                     " were asked for");
+  }
   size_t done = 0;
   while (done < out.size()) {
     const ssize_t got =

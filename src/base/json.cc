@@ -7,6 +7,16 @@
 namespace assay {
 namespace {
 
+// Parser messages quote the input. They go to logs, reports and other JSON, so they are made short
+// and printable here.
+std::string printable(std::string_view text) {
+  constexpr size_t kCharsMax = 300;
+  std::string out;
+  for (const char c : text.substr(0, kCharsMax)) out.push_back(c >= 0x20 && c < 0x7f ? c : '?');
+  if (text.size() > kCharsMax) out += "...";
+  return out;
+}
+
 // Counts depth and rejects duplicate keys while the library parses, before it can build anything
 // deep.
 class Guard {
@@ -120,11 +130,11 @@ Result<Json> parse_json(std::string_view text, std::string_view source, const Js
                              [&guard](int depth, Json::parse_event_t event, Json& parsed) {
                                return guard(depth, event, parsed);
                              });
-    if (!guard.error.empty()) return data_loss(where + ": " + guard.error);
+    if (!guard.error.empty()) return data_loss(where + ": " + printable(guard.error));
     return value;
   } catch (const Json::exception& e) {
-    if (!guard.error.empty()) return data_loss(where + ": " + guard.error);
-    return data_loss(where + ": not valid JSON: " + e.what());
+    if (!guard.error.empty()) return data_loss(where + ": " + printable(guard.error));
+    return data_loss(where + ": not valid JSON: " + printable(e.what()));
   }
 }
 

@@ -22,6 +22,7 @@ std::string_view code_name(Code code) {
                                                               "UNAVAILABLE",
                                                               "DATA_LOSS",
                                                               "UNAUTHENTICATED"};
+  ASSAY_CHECK(static_cast<size_t>(code) < kNames.size());
   return kNames[static_cast<size_t>(code)];
 }
 
