@@ -1,0 +1,93 @@
+#include "model/gguf_types.h"
+
+#include <array>
+
+#include "base/check.h"
+
+namespace assay {
+namespace {
+
+struct GgmlType {
+  uint32_t number;
+  std::string_view name;
+  std::optional<DType> decoded = std::nullopt;
+};
+
+// Every tensor type of ggml. To support one more, add its DType here and in tensor/dtype.
+constexpr std::array kGgmlTypes = {
+    GgmlType{0, "F32", DType::kF32},
+    GgmlType{1, "F16", DType::kF16},
+    GgmlType{2, "Q4_0", DType::kQ4_0},
+    GgmlType{3, "Q4_1"},
+    GgmlType{4, "Q4_2"},
+    GgmlType{5, "Q4_3"},
+    GgmlType{6, "Q5_0"},
+    GgmlType{7, "Q5_1"},
+    GgmlType{8, "Q8_0", DType::kQ8_0},
+    GgmlType{9, "Q8_1"},
+    GgmlType{10, "Q2_K"},
+    GgmlType{11, "Q3_K"},
+    GgmlType{12, "Q4_K"},
+    GgmlType{13, "Q5_K"},
+    GgmlType{14, "Q6_K"},
+    GgmlType{15, "Q8_K"},
+    GgmlType{16, "IQ2_XXS"},
+    GgmlType{17, "IQ2_XS"},
+    GgmlType{18, "IQ3_XXS"},
+    GgmlType{19, "IQ1_S"},
+    GgmlType{20, "IQ4_NL"},
+    GgmlType{21, "IQ3_S"},
+    GgmlType{22, "IQ2_S"},
+    GgmlType{23, "IQ4_XS"},
+    GgmlType{24, "I8"},
+    GgmlType{25, "I16"},
+    GgmlType{26, "I32"},
+    GgmlType{27, "I64"},
+    GgmlType{28, "F64"},
+    GgmlType{29, "IQ1_M"},
+    GgmlType{30, "BF16", DType::kBF16},
+    GgmlType{31, "Q4_0_4_4"},
+    GgmlType{32, "Q4_0_4_8"},
+    GgmlType{33, "Q4_0_8_8"},
+    GgmlType{34, "TQ1_0"},
+    GgmlType{35, "TQ2_0"},
+    GgmlType{36, "IQ4_NL_4_4"},
+    GgmlType{37, "IQ4_NL_4_8"},
+    GgmlType{38, "IQ4_NL_8_8"},
+    GgmlType{39, "MXFP4"},
+};
+
+}  // namespace
+
+std::string ggml_type_name(uint32_t ggml_type) {
+  for (const GgmlType& type : kGgmlTypes) {
+    if (type.number == ggml_type) return std::string(type.name);
+  }
+  return "type " + std::to_string(ggml_type);
+}
+
+std::optional<DType> dtype_of_ggml(uint32_t ggml_type) {
+  for (const GgmlType& type : kGgmlTypes) {
+    if (type.number == ggml_type) return type.decoded;
+  }
+  return std::nullopt;
+}
+
+uint32_t ggml_type_of(DType type) {
+  for (const GgmlType& row : kGgmlTypes) {
+    if (row.decoded == type) return row.number;
+  }
+  check_failed(__FILE__, __LINE__, "every DType has a ggml number");
+}
+
+std::string supported_ggml_types() {
+  std::string out;
+  for (const GgmlType& type : kGgmlTypes) {
+    if (!type.decoded) continue;
+    if (!out.empty()) out += ", ";
+    out += type.name;
+  }
+  return out;
+}
+
+}  // namespace assay
