@@ -1,0 +1,62 @@
+// Strict reading of JSON objects whose set of fields is fixed: each field is present, has its type
+// and is within its bound, and there is no other. Tested through certificate_test.cc and
+// transcript_file_test.cc. Include from .cc files only (base/json.h is heavy).
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "crypto/sha256.h"
+
+namespace assay {
+
+// Reads one object. Errors stick: the first one is kept, later reads give empty values, and
+// finish() tells. Every message names the field by its path ("certificate: body.models[0].digest").
+class JsonFields {
+ public:
+  // value must outlive the reader.
+  JsonFields(const Json& value, std::string path);
+
+  bool flag(const char* name);
+  uint64_t number(const char* name, uint64_t max);
+  // Length in bytes.
+  std::string text(const char* name, size_t bytes_max);
+  Digest digest(const char* name);
+  template <size_t N>
+  std::array<uint8_t, N> bytes(const char* name) {
+    Result<std::array<uint8_t, N>> value = array_from_hex<N>(text(name, 2 * N));
+    if (value.ok()) return *value;
+    fail(name, value.status().message());
+    return {};
+  }
+  // An array of at most count_max elements, or an empty one.
+  const Json& array(const char* name, size_t count_max);
+  // An object (or, when nullable, null); the caller reads it with another JsonFields.
+  const Json& object(const char* name, bool nullable = false);
+
+  // Records an error of a nested reader or of the caller's own.
+  void fail(std::string_view name, std::string_view why);
+  void adopt(const Status& status);
+  bool ok() const { return error_.ok(); }
+  std::string path_of(std::string_view name) const { return path_ + "." + std::string(name); }
+  // The first error, or an unknown field.
+  Status finish();
+
+ private:
+  const Json* find(const char* name);
+
+  const Json* value_;
+  std::string path_;
+  std::set<std::string, std::less<>> taken_;
+  Status error_;
+};
+
+// True when text is well-formed UTF-8, which everything put into canonical JSON must be.
+bool is_utf8(std::string_view text);
+// text with each ill-formed byte sequence replaced by U+FFFD.
+std::string to_utf8(std::string_view text);
+
+}  // namespace assay
