@@ -14,78 +14,13 @@
 
 #include "base/result.h"
 #include "tensor/dtype.h"
+#include "tensor/kernel_table.h"
 
 namespace assay {
 
 inline constexpr std::string_view kProfileId = "f32-fma16-v1";
 
-enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvx512, kNeon };
 std::string_view isa_name(Isa isa);  // "scalar", "sse4", "avx2", "avx512", "neon"
-
-// y[t, r] = dot(x[t, :], w[r, :]) with the tree of rule 1: 16 lanes, fma ascending in k, fold 8 4
-// 2 1. Shapes: x[tokens, k] f32, row t at x + t * x_stride; w[rows, k] row-major in `type`, rows
-// packed (row_bytes);
-//         y[tokens, rows] f32, row t at y + t * y_stride (strides in elements).
-// Pre:    k is a multiple of the block size of type. Any tokens, rows >= 0.
-// Cost:   2 * tokens * rows * k flop; reads w once per call for tokens up to an internal tile.
-struct MatMulArgs {
-  const float* x = nullptr;
-  size_t tokens = 0;
-  size_t x_stride = 0;
-  const uint8_t* w = nullptr;
-  DType type = DType::kF32;
-  size_t rows = 0;
-  size_t k = 0;
-  float* y = nullptr;
-  size_t y_stride = 0;
-};
-
-struct Kernels {
-  Isa isa;
-  // Exact decoding of n elements (whole blocks) to f32. Shapes: src row bytes, dst[n].
-  void (*decode)(DType type, const uint8_t* src, size_t n, float* dst);
-  float (*dot)(const float* x, const float* w, size_t k);
-  // One thread. scratch: matmul_scratch_floats(k) floats, used to hold decoded rows.
-  void (*matmul)(const MatMulArgs& args, float* scratch);
-  // y[i] = x[i] * w[i] / sqrt(sum(x^2) / n + eps); the sum is the dot tree. x and y may be the
-  // same.
-  void (*rms_norm)(const float* x, const float* w, size_t n, float eps, float* y);
-  // y[i] = (x[i] - mean) / sqrt(var + eps) * w[i] + b[i]; sums by the 16-lane tree; b may be null.
-  void (*layer_norm)(const float* x, const float* w, const float* b, size_t n, float eps, float* y);
-  // In place over a row: max first, then exp(x - max) and its 16-lane sum (lane = index mod 16),
-  // then one division each.
-  void (*softmax)(float* x, size_t n);
-  // gate[i] = gate[i] * sigmoid(gate[i]) * up[i]
-  void (*silu_mul)(float* gate, const float* up, size_t n);
-  // x[i] += y[i]
-  void (*add)(float* x, const float* y, size_t n);
-  // y[i] = exp(x[i]) of the profile, any f32 in.
-  void (*exp)(const float* x, float* y, size_t n);
-  // Rotary embedding of one head in half-split order: pairs (i, i + half) with cos[i], sin[i], i <
-  // half: a' = a cos - b sin, b' = b cos + a sin, each as fma(-b, sin, a * cos) and fma(a, sin, b *
-  // cos). In place.
-  void (*rope)(float* x, const float* cos, const float* sin, size_t half);
-  // Attention of one query over `positions` keys and values (rule 7): scores[p] = dot(q, k_p) *
-  // scale, softmax over [0, positions), out[j] = sum_p scores[p] v_p[j] with lane = p mod 16 and
-  // the fold of rule 1. Shapes: q[head_dim]; row p of keys at k + p * k_stride, of values at v + p
-  // * v_stride; scores[positions] scratch; lanes: 16 * head_dim floats scratch; out[head_dim].
-  struct AttendArgs {
-    const float* q;
-    const float* k;
-    size_t k_stride;
-    const float* v;
-    size_t v_stride;
-    size_t positions;
-    size_t head_dim;
-    float scale;
-    float* scores;
-    float* lanes;
-    float* out;
-  };
-  void (*attend)(const AttendArgs& args);
-  // Index of the largest value, ties to the lowest index; NaN never wins. Pre: n > 0.
-  size_t (*argmax)(const float* x, size_t n);
-};
 
 // Floats of scratch for Kernels::matmul at this k.
 size_t matmul_scratch_floats(size_t k);

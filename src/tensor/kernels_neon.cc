@@ -1,0 +1,17 @@
+// The kernels for NEON, built with the flags of this instruction set (CMakeLists.txt): include
+// nothing here that defines an inline function with external linkage.
+#if defined(__aarch64__)
+
+#define ASSAY_VEC_HEADER "tensor/vec_neon.h"
+#include "tensor/kernel_tables.h"
+#include "tensor/kernels_attend.inc"
+#include "tensor/kernels_rows.inc"
+
+namespace assay {
+
+const Kernels kKernelsNeon = {Isa::kNeon, decode, dot,     matmul, rms_norm, layer_norm, softmax,
+                              silu_mul,   add,    exp_row, rope,   attend,   argmax};
+
+}  // namespace assay
+
+#endif

@@ -1,0 +1,17 @@
+// The kernels for SSE4.2 with FMA3, built with the flags of this instruction set (CMakeLists.txt):
+// include nothing here that defines an inline function with external linkage.
+#if defined(__x86_64__)
+
+#define ASSAY_VEC_HEADER "tensor/vec_sse4.h"
+#include "tensor/kernel_tables.h"
+#include "tensor/kernels_attend.inc"
+#include "tensor/kernels_rows.inc"
+
+namespace assay {
+
+const Kernels kKernelsSse4 = {Isa::kSse4, decode, dot,     matmul, rms_norm, layer_norm, softmax,
+                              silu_mul,   add,    exp_row, rope,   attend,   argmax};
+
+}  // namespace assay
+
+#endif

@@ -1,0 +1,349 @@
+// Every kernel of every instruction set against the plain reference, bit for bit.
+#include "tensor/kernels.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "base/detmath.h"
+#include "tensor/profile_reference.h"
+
+namespace assay {
+namespace {
+
+namespace ref = reference;
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
+const std::vector<size_t> kSizes = {1,  2,  3,  7,  8,  15, 16,  17,  31,  32,  33,  47,
+                                    48, 49, 63, 64, 65, 80, 100, 127, 128, 200, 511, 1000};
+
+std::vector<uint32_t> bits(const std::vector<float>& values) {
+  std::vector<uint32_t> out;
+  for (const float v : values) out.push_back(std::bit_cast<uint32_t>(v));
+  return out;
+}
+uint32_t bits(float v) { return std::bit_cast<uint32_t>(v); }
+
+// Numbers of all magnitudes and the special ones: what ordinary data hides.
+std::vector<float> wild_floats(Prng& prng, size_t n) {
+  const float special[] = {0.0F, -0.0F, kInf, -kInf, kNan, -kNan, 1e-42F, -1e-45F, 3e38F};
+  std::vector<float> out(n);
+  for (float& v : out) {
+    v = prng.below(8) == 0 ? special[prng.below(std::size(special))]
+                           : std::bit_cast<float>(static_cast<uint32_t>(prng.next() >> 32U));
+  }
+  return out;
+}
+
+class KernelsTest : public testing::TestWithParam<Isa> {
+ protected:
+  const Kernels& kernels() const { return kernels_for(GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Isas, KernelsTest, testing::ValuesIn(isas_present()),
+                         [](const auto& isa) { return std::string(isa_name(isa.param)); });
+
+TEST_P(KernelsTest, DotIsTheSixteenLaneTree) {
+  Prng prng(1);
+  for (const size_t n : kSizes) {
+    for (const bool wild : {false, true}) {
+      const auto x = wild ? wild_floats(prng, n) : ref::random_floats(prng, n);
+      const auto w = wild ? wild_floats(prng, n) : ref::random_floats(prng, n);
+      EXPECT_EQ(bits(kernels().dot(x.data(), w.data(), n)), bits(ref::dot(x, w))) << n;
+    }
+  }
+}
+
+TEST_P(KernelsTest, DotOfNothingIsZero) { EXPECT_EQ(bits(kernels().dot(nullptr, nullptr, 0)), 0U); }
+
+TEST_P(KernelsTest, PaddingOfTheTailTurnsMinusZeroIntoZero) {
+  // fma(-tiny, tiny, 0) rounds to -0 in lane 0; with n = 17 lane 1 of the second group is padding.
+  std::vector<float> x(17, 0.0F);
+  std::vector<float> w(17, 0.0F);
+  for (size_t i = 0; i < 17; ++i) {
+    x[i] = -1e-30F;
+    w[i] = 1e-30F;
+  }
+  EXPECT_EQ(bits(kernels().dot(x.data(), w.data(), 16)), bits(-0.0F));
+  EXPECT_EQ(bits(kernels().dot(x.data(), w.data(), 17)), bits(0.0F));
+}
+
+TEST_P(KernelsTest, MatMulIsTheDotOfEveryPairInEveryType) {
+  Prng prng(2);
+  for (const DType type : kTypes) {
+    const size_t block = dtype_info(type).block_elements;
+    for (const size_t size : {1U, 15U, 16U, 33U, 50U, 64U, 100U, 544U, 1040U}) {
+      const size_t k = (size + block - 1) / block * block;
+      for (const size_t tokens : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 13U}) {
+        const size_t rows = 1 + prng.below(61);
+        const size_t x_stride = k + prng.below(5);
+        const size_t y_stride = rows + prng.below(5);
+        const auto x = ref::random_floats(prng, tokens * x_stride + 1);
+        const Bytes w = ref::random_weights(prng, type, rows, k);
+        std::vector<float> scratch(matmul_scratch_floats(k), kNan);
+        std::vector<float> y(tokens * y_stride + 1, -7.0F);
+        std::vector<float> expected = y;
+        for (size_t t = 0; t < tokens; ++t) {
+          const std::vector<float> xt(x.begin() + static_cast<ptrdiff_t>(t * x_stride),
+                                      x.begin() + static_cast<ptrdiff_t>(t * x_stride + k));
+          for (size_t r = 0; r < rows; ++r) {
+            expected[t * y_stride + r] =
+                ref::dot(xt, ref::elements(type, w.data() + r * row_bytes(type, k), k));
+          }
+        }
+        kernels().matmul({.x = x.data(),
+                          .tokens = tokens,
+                          .x_stride = x_stride,
+                          .w = w.data(),
+                          .type = type,
+                          .rows = rows,
+                          .k = k,
+                          .y = y.data(),
+                          .y_stride = y_stride},
+                         scratch.data());
+        ASSERT_EQ(bits(y), bits(expected))
+            << dtype_info(type).name << " k=" << k << " tokens=" << tokens << " rows=" << rows;
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, MatMulOfWildNumbersIsTheDotOfEveryPair) {
+  Prng prng(3);
+  constexpr size_t kK = 70;
+  constexpr size_t kRows = 9;
+  for (const size_t tokens : {1U, 2U, 3U, 4U, 9U}) {
+    const auto x = wild_floats(prng, tokens * kK);
+    const auto w = wild_floats(prng, kRows * kK);
+    std::vector<float> scratch(matmul_scratch_floats(kK));
+    std::vector<float> y(tokens * kRows);
+    kernels().matmul({.x = x.data(),
+                      .tokens = tokens,
+                      .x_stride = kK,
+                      .w = as_bytes(w).data(),
+                      .type = DType::kF32,
+                      .rows = kRows,
+                      .k = kK,
+                      .y = y.data(),
+                      .y_stride = kRows},
+                     scratch.data());
+    for (size_t t = 0; t < tokens; ++t) {
+      for (size_t r = 0; r < kRows; ++r) {
+        const auto xt = x.begin() + static_cast<ptrdiff_t>(t * kK);
+        const auto wr = w.begin() + static_cast<ptrdiff_t>(r * kK);
+        EXPECT_EQ(bits(y[t * kRows + r]), bits(ref::dot({xt, xt + kK}, {wr, wr + kK})));
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, RmsNorm) {
+  Prng prng(4);
+  for (const size_t n : kSizes) {
+    const auto x = n % 3 == 0 ? wild_floats(prng, n) : ref::random_floats(prng, n);
+    const auto w = ref::random_floats(prng, n);
+    std::vector<float> expected(n);
+    const float root = std::sqrt(ref::dot(x, x) / static_cast<float>(n) + 1e-5F);
+    for (size_t i = 0; i < n; ++i) expected[i] = ref::canonical(x[i] * w[i] / root);
+    std::vector<float> y = x;
+    kernels().rms_norm(y.data(), w.data(), n, 1e-5F, y.data());
+    EXPECT_EQ(bits(y), bits(expected)) << n;
+  }
+}
+
+TEST_P(KernelsTest, LayerNorm) {
+  Prng prng(5);
+  for (const size_t n : kSizes) {
+    for (const bool with_bias : {false, true}) {
+      const auto x = ref::random_floats(prng, n);
+      const auto w = ref::random_floats(prng, n);
+      const auto b = ref::random_floats(prng, n);
+      const float mean = ref::sum(x) / static_cast<float>(n);
+      std::vector<float> d(n);
+      for (size_t i = 0; i < n; ++i) d[i] = x[i] - mean;
+      const float root = std::sqrt(ref::dot(d, d) / static_cast<float>(n) + 1e-5F);
+      std::vector<float> expected(n);
+      for (size_t i = 0; i < n; ++i) {
+        expected[i] = d[i] / root * w[i];
+        if (with_bias) expected[i] = expected[i] + b[i];
+      }
+      std::vector<float> y(n);
+      kernels().layer_norm(x.data(), w.data(), with_bias ? b.data() : nullptr, n, 1e-5F, y.data());
+      EXPECT_EQ(bits(y), bits(expected)) << n;
+    }
+  }
+}
+
+TEST_P(KernelsTest, Softmax) {
+  Prng prng(6);
+  for (const size_t n : kSizes) {
+    for (int kind = 0; kind < 3; ++kind) {
+      auto x = kind == 1 ? wild_floats(prng, n) : ref::random_floats(prng, n);
+      if (kind == 2) {
+        for (float& v : x) v *= 200.0F;
+      }
+      const auto expected = ref::softmax(x);
+      kernels().softmax(x.data(), n);
+      EXPECT_EQ(bits(x), bits(expected)) << n;
+    }
+  }
+}
+
+TEST_P(KernelsTest, SoftmaxOfInfinitiesIsCanonicalNan) {
+  std::vector<float> x(20, -kInf);
+  kernels().softmax(x.data(), x.size());
+  EXPECT_THAT(bits(x), testing::Each(0x7fc00000U));
+  x.assign(20, 0.0F);
+  x[3] = kInf;
+  kernels().softmax(x.data(), x.size());
+  EXPECT_THAT(bits(x), testing::Each(0x7fc00000U));
+}
+
+TEST_P(KernelsTest, SiluMul) {
+  Prng prng(7);
+  for (const size_t n : kSizes) {
+    auto gate = n % 2 == 0 ? wild_floats(prng, n) : ref::random_floats(prng, n);
+    const auto up = ref::random_floats(prng, n);
+    std::vector<float> expected(n);
+    for (size_t i = 0; i < n; ++i) {
+      expected[i] = ref::canonical(gate[i] / (1.0F + ref::exp(0.0F - gate[i])) * up[i]);
+    }
+    kernels().silu_mul(gate.data(), up.data(), n);
+    EXPECT_EQ(bits(gate), bits(expected)) << n;
+  }
+}
+
+TEST_P(KernelsTest, Add) {
+  Prng prng(8);
+  for (const size_t n : kSizes) {
+    auto x = wild_floats(prng, n);
+    const auto y = wild_floats(prng, n);
+    std::vector<float> expected(n);
+    for (size_t i = 0; i < n; ++i) expected[i] = ref::canonical(x[i] + y[i]);
+    kernels().add(x.data(), y.data(), n);
+    EXPECT_EQ(bits(x), bits(expected)) << n;
+  }
+}
+
+TEST_P(KernelsTest, Rope) {
+  Prng prng(9);
+  for (const size_t half : {1U, 3U, 8U, 16U, 20U, 32U, 64U, 65U}) {
+    auto x = ref::random_floats(prng, 2 * half);
+    std::vector<float> cos(half);
+    std::vector<float> sin(half);
+    rope_table(10000.0, 2 * half, 1234, cos.data(), sin.data());
+    std::vector<float> expected(2 * half);
+    for (size_t i = 0; i < half; ++i) {
+      const float a = x[i];
+      const float b = x[half + i];
+      expected[i] = std::fma(-b, sin[i], a * cos[i]);
+      expected[half + i] = std::fma(a, sin[i], b * cos[i]);
+    }
+    kernels().rope(x.data(), cos.data(), sin.data(), half);
+    EXPECT_EQ(bits(x), bits(expected)) << half;
+  }
+}
+
+TEST_P(KernelsTest, AttendIsSoftmaxOfDotsAndDotsWithTheColumnsOfV) {
+  Prng prng(10);
+  for (const size_t dim : {1U, 5U, 8U, 16U, 20U, 64U, 80U, 128U}) {
+    for (const size_t positions : {1U, 2U, 15U, 16U, 17U, 63U, 64U, 65U, 128U, 150U}) {
+      const size_t stride = dim + prng.below(20);
+      const auto q = ref::random_floats(prng, dim);
+      const auto k = ref::random_floats(prng, positions * stride);
+      const auto v = ref::random_floats(prng, positions * stride);
+      const float scale = 1.5F;
+      std::vector<float> scores(positions);
+      for (size_t p = 0; p < positions; ++p) {
+        const auto row = k.begin() + static_cast<ptrdiff_t>(p * stride);
+        scores[p] = ref::dot(q, {row, row + static_cast<ptrdiff_t>(dim)}) * scale;
+      }
+      scores = ref::softmax(scores);
+      std::vector<float> expected(dim);
+      for (size_t j = 0; j < dim; ++j) {
+        std::vector<float> column(positions);
+        for (size_t p = 0; p < positions; ++p) column[p] = v[p * stride + j];
+        expected[j] = ref::dot(scores, column);
+      }
+      std::vector<float> scratch(positions, kNan);
+      std::vector<float> lanes(16 * dim, kNan);
+      std::vector<float> out(dim, kNan);
+      kernels().attend({.q = q.data(),
+                        .k = k.data(),
+                        .k_stride = stride,
+                        .v = v.data(),
+                        .v_stride = stride,
+                        .positions = positions,
+                        .head_dim = dim,
+                        .scale = scale,
+                        .scores = scratch.data(),
+                        .lanes = lanes.data(),
+                        .out = out.data()});
+      ASSERT_EQ(bits(scratch), bits(scores)) << dim << " " << positions;
+      ASSERT_EQ(bits(out), bits(expected)) << dim << " " << positions;
+    }
+  }
+}
+
+TEST_P(KernelsTest, ArgmaxTakesTheLowestIndexAndNeverNan) {
+  const auto argmax = [&](const std::vector<float>& x) {
+    return kernels().argmax(x.data(), x.size());
+  };
+  EXPECT_EQ(argmax({1, 3, 2, 3}), 1U);
+  EXPECT_EQ(argmax({kNan, -kInf, kNan}), 1U);
+  EXPECT_EQ(argmax({kNan, kNan}), 0U);
+  EXPECT_EQ(argmax({-1.0F, -0.0F, 0.0F}), 1U);
+  EXPECT_EQ(argmax({kInf, kNan, kInf}), 0U);
+  Prng prng(11);
+  for (const size_t n : kSizes) {
+    std::vector<float> x(n);
+    for (float& v : x) v = static_cast<float>(prng.below(n / 4 + 1));  // many ties
+    EXPECT_EQ(argmax(x), static_cast<size_t>(std::max_element(x.begin(), x.end()) - x.begin()))
+        << n;
+  }
+}
+
+TEST(Kernels, DefaultIsTheFastestAndObeysTheSetting) {
+  ASSERT_EQ(unsetenv("ASSAY_ISA"), 0);
+  const auto fastest = kernels_default();
+  if (isas_present().back() == Isa::kScalar) {
+    EXPECT_EQ(fastest.status().code(), Code::kFailedPrecondition);
+  } else {
+    EXPECT_EQ((*fastest)->isa, isas_present().back());
+  }
+  for (const Isa isa : isas_present()) {
+    ASSERT_EQ(setenv("ASSAY_ISA", std::string(isa_name(isa)).c_str(), 1), 0);
+    EXPECT_EQ((*kernels_default())->isa, isa);
+  }
+  ASSERT_EQ(setenv("ASSAY_ISA", "mmx", 1), 0);
+  const auto unknown = kernels_default();
+  EXPECT_EQ(unknown.status().code(), Code::kInvalidArgument);
+  EXPECT_THAT(unknown.status().message(), testing::HasSubstr("mmx"));
+  ASSERT_EQ(unsetenv("ASSAY_ISA"), 0);
+}
+
+TEST(RopeTable, IsTheRoundedCosineAndSineOfTheAngle) {
+  constexpr size_t kDims = 64;
+  std::vector<float> cos(kDims / 2);
+  std::vector<float> sin(kDims / 2);
+  for (const size_t position : {0U, 1U, 17U, 4095U, 131071U}) {
+    rope_table(10000.0, kDims, position, cos.data(), sin.data());
+    for (size_t i = 0; i < kDims / 2; ++i) {
+      const long double theta = powl(10000.0L, -2.0L * static_cast<long double>(i) / kDims);
+      const long double angle = static_cast<long double>(position) * theta;
+      // The angle carries the error of theta, 2^-45 relative at most.
+      const auto error = static_cast<double>(0x1p-25L + 0x1p-45L * angle + 0x1p-49L);
+      EXPECT_NEAR(cos[i], static_cast<double>(cosl(angle)), error);
+      EXPECT_NEAR(sin[i], static_cast<double>(sinl(angle)), error);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,92 @@
+// Sixteen floats in a zmm register; AVX-512 F, BW, VL, DQ.
+#pragma once
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace assay {
+namespace {
+
+constexpr size_t kVecLanes = 16;
+// Sizes that suit the number of registers; none changes a result. Tokens of a register tile of the
+// panel product; rows at once of the fused product for 1, 2, 3, 4 tokens (0: use panels); lanes of
+// attention at once.
+constexpr size_t kTileTokens = 6;
+constexpr size_t kFusedRows1 = 8;
+constexpr size_t kFusedRows2 = 8;
+constexpr size_t kFusedRows3 = 6;
+constexpr size_t kFusedRows4 = 5;
+constexpr size_t kAttendLanes = 16;
+
+using Vec = __m512;
+
+Vec vset(float x) { return _mm512_set1_ps(x); }
+Vec vload(const float* p) { return _mm512_loadu_ps(p); }
+void vstore(float* p, Vec a) { _mm512_storeu_ps(p, a); }
+Vec vadd(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+Vec vsub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+Vec vmul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+Vec vdiv(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+Vec vfma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+Vec vfnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }
+Vec vmax(Vec a, Vec b) { return _mm512_max_ps(a, b); }  // the instruction is a > b ? a : b
+Vec vless(Vec a, Vec b, Vec yes, Vec no) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+Vec vnan(Vec test, Vec yes, Vec no) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(test, test, _CMP_UNORD_Q), no, yes);
+}
+Vec vscale(Vec p, Vec t) {
+  return _mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+}
+float sqrt_f32(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+
+float f16_to_f32(const uint8_t* p) {
+  uint16_t h;
+  memcpy(&h, p, 2);
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
+}
+
+__m128i load128(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+__m256i load256(const uint8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+void load_f16(const uint8_t* p, Vec* v) { *v = _mm512_cvtph_ps(load256(p)); }
+void load_bf16(const uint8_t* p, Vec* v) {
+  *v = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load256(p)), 16));
+}
+Vec widen_i8(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)); }
+void load_i8(const uint8_t* p, Vec* v) { *v = widen_i8(load128(p)); }
+void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
+  const __m128i bytes = load128(p);
+  const __m128i nibble = _mm_set1_epi8(15);
+  const __m128i eight = _mm_set1_epi8(8);
+  *lo = widen_i8(_mm_sub_epi8(_mm_and_si128(bytes, nibble), eight));
+  *hi = widen_i8(_mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), eight));
+}
+
+// Folds 8 and 4 of four accumulators: block i of the result is the i-th.
+__m512 fold_to_4x4(__m512 a, __m512 b, __m512 c, __m512 d) {
+  const __m512 ab =
+      _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  const __m512 cd =
+      _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+}
+void fold4(const float* acc, float* out) {
+  const __m512 s = fold_to_4x4(vload(acc), vload(acc + 16), vload(acc + 32), vload(acc + 48));
+  const __m128 a = _mm512_castps512_ps128(s);
+  const __m128 b = _mm512_extractf32x4_ps(s, 1);
+  const __m128 c = _mm512_extractf32x4_ps(s, 2);
+  const __m128 d = _mm512_extractf32x4_ps(s, 3);
+  const __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+  const __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+  _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,91 @@
+// Four floats in a NEON register; every AArch64 processor has FMA and f16 conversion.
+#pragma once
+
+#include <arm_neon.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace assay {
+namespace {
+
+constexpr size_t kVecLanes = 4;
+// Sizes that suit the number of registers; none changes a result. Tokens of a register tile of the
+// panel product; rows at once of the fused product for 1, 2, 3, 4 tokens (0: use panels); lanes of
+// attention at once.
+constexpr size_t kTileTokens = 6;
+constexpr size_t kFusedRows1 = 4;
+constexpr size_t kFusedRows2 = 2;
+constexpr size_t kFusedRows3 = 2;
+constexpr size_t kFusedRows4 = 1;
+constexpr size_t kAttendLanes = 16;
+
+using Vec = float32x4_t;
+
+Vec vset(float x) { return vdupq_n_f32(x); }
+Vec vload(const float* p) { return vld1q_f32(p); }
+void vstore(float* p, Vec a) { vst1q_f32(p, a); }
+Vec vadd(Vec a, Vec b) { return vaddq_f32(a, b); }
+Vec vsub(Vec a, Vec b) { return vsubq_f32(a, b); }
+Vec vmul(Vec a, Vec b) { return vmulq_f32(a, b); }
+Vec vdiv(Vec a, Vec b) { return vdivq_f32(a, b); }
+Vec vfma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
+Vec vfnma(Vec a, Vec b, Vec c) { return vfmsq_f32(c, a, b); }
+// Not vmaxq_f32: it returns NaN where the profile keeps the other operand.
+Vec vmax(Vec a, Vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+Vec vless(Vec a, Vec b, Vec yes, Vec no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
+Vec vnan(Vec test, Vec yes, Vec no) { return vbslq_f32(vceqq_f32(test, test), no, yes); }
+Vec vscale(Vec p, Vec t) {
+  return vreinterpretq_f32_u32(
+      vaddq_u32(vreinterpretq_u32_f32(p), vshlq_n_u32(vreinterpretq_u32_f32(t), 23)));
+}
+float sqrt_f32(float x) { return __builtin_sqrtf(x); }
+
+float f16_to_f32(const uint8_t* p) {
+  __fp16 h;
+  memcpy(&h, p, 2);
+  return static_cast<float>(h);
+}
+
+void load_f16(const uint8_t* p, Vec* v) {
+  for (int i = 0; i < 4; ++i) {
+    v[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i)));
+  }
+}
+void load_bf16(const uint8_t* p, Vec* v) {
+  for (int i = 0; i < 4; ++i) {
+    v[i] = vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p + 8 * i)), 16));
+  }
+}
+void widen_i8(int8x16_t bytes, Vec* v) {
+  const int16x8_t lo = vmovl_s8(vget_low_s8(bytes));
+  const int16x8_t hi = vmovl_s8(vget_high_s8(bytes));
+  v[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(lo)));
+  v[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(lo)));
+  v[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(hi)));
+  v[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(hi)));
+}
+void load_i8(const uint8_t* p, Vec* v) { widen_i8(vreinterpretq_s8_u8(vld1q_u8(p)), v); }
+void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  const int8x16_t eight = vdupq_n_s8(8);
+  widen_i8(vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), eight), lo);
+  widen_i8(vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)), eight), hi);
+}
+
+Vec fold_to_4(const float* a) {
+  return vaddq_f32(vaddq_f32(vload(a), vload(a + 8)), vaddq_f32(vload(a + 4), vload(a + 12)));
+}
+// Folds 2 and 1 of a and b: lanes 0 and 1 of the result.
+float32x2_t fold_pair(Vec a, Vec b) {
+  const float32x2_t a2 = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+  const float32x2_t b2 = vadd_f32(vget_low_f32(b), vget_high_f32(b));
+  return vpadd_f32(a2, b2);
+}
+void fold4(const float* acc, float* out) {
+  vst1_f32(out, fold_pair(fold_to_4(acc), fold_to_4(acc + 16)));
+  vst1_f32(out + 2, fold_pair(fold_to_4(acc + 32), fold_to_4(acc + 48)));
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,137 @@
+// 16 floats in an array, for every processor: the reference that the wide versions must equal. On a
+// processor without FMA the fma of libm is the exact software one.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace assay {
+namespace {
+
+constexpr size_t kVecLanes = 16;
+// Sizes that suit the number of registers; none changes a result. Tokens of a register tile of the
+// panel product; rows at once of the fused product for 1, 2, 3, 4 tokens (0: use panels); lanes of
+// attention at once.
+constexpr size_t kTileTokens = 2;
+constexpr size_t kFusedRows1 = 1;
+constexpr size_t kFusedRows2 = 0;
+constexpr size_t kFusedRows3 = 0;
+constexpr size_t kFusedRows4 = 0;
+constexpr size_t kAttendLanes = 16;
+
+struct Vec {
+  float f[16];
+};
+
+float float_of(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, 4);
+  return f;
+}
+uint32_t bits_of(float f) {
+  uint32_t bits;
+  memcpy(&bits, &f, 4);
+  return bits;
+}
+
+template <typename F>
+Vec lanewise(F f) {
+  Vec r;
+  for (int i = 0; i < 16; ++i) r.f[i] = f(i);
+  return r;
+}
+
+Vec vset(float x) {
+  return lanewise([&](int) { return x; });
+}
+Vec vload(const float* p) {
+  Vec r;
+  memcpy(r.f, p, sizeof(r.f));
+  return r;
+}
+void vstore(float* p, const Vec& a) { memcpy(p, a.f, sizeof(a.f)); }
+Vec vadd(const Vec& a, const Vec& b) {
+  return lanewise([&](int i) { return a.f[i] + b.f[i]; });
+}
+Vec vsub(const Vec& a, const Vec& b) {
+  return lanewise([&](int i) { return a.f[i] - b.f[i]; });
+}
+Vec vmul(const Vec& a, const Vec& b) {
+  return lanewise([&](int i) { return a.f[i] * b.f[i]; });
+}
+Vec vdiv(const Vec& a, const Vec& b) {
+  return lanewise([&](int i) { return a.f[i] / b.f[i]; });
+}
+// a * b + c
+Vec vfma(const Vec& a, const Vec& b, const Vec& c) {
+  return lanewise([&](int i) { return __builtin_fmaf(a.f[i], b.f[i], c.f[i]); });
+}
+// c - a * b
+Vec vfnma(const Vec& a, const Vec& b, const Vec& c) {
+  return lanewise([&](int i) { return __builtin_fmaf(-a.f[i], b.f[i], c.f[i]); });
+}
+// a > b ? a : b
+Vec vmax(const Vec& a, const Vec& b) {
+  return lanewise([&](int i) { return a.f[i] > b.f[i] ? a.f[i] : b.f[i]; });
+}
+// a < b ? yes : no
+Vec vless(const Vec& a, const Vec& b, const Vec& yes, const Vec& no) {
+  return lanewise([&](int i) { return a.f[i] < b.f[i] ? yes.f[i] : no.f[i]; });
+}
+// test is NaN ? yes : no
+Vec vnan(const Vec& test, const Vec& yes, const Vec& no) {
+  return lanewise([&](int i) { return test.f[i] != test.f[i] ? yes.f[i] : no.f[i]; });
+}
+// p * 2^n, where the low bits of t hold the integer n (t = 1.5 * 2^23 + n).
+Vec vscale(const Vec& p, const Vec& t) {
+  return lanewise([&](int i) { return float_of(bits_of(p.f[i]) + (bits_of(t.f[i]) << 23U)); });
+}
+
+float sqrt_f32(float x) { return __builtin_sqrtf(x); }
+
+float f16_to_f32(const uint8_t* p) {
+  const uint32_t h = static_cast<uint32_t>(p[0]) | static_cast<uint32_t>(p[1]) << 8U;
+  // Moving the bits and multiplying by 2^112 is exact for every finite number, subnormals included;
+  // infinity and NaN keep an all-ones exponent, and the conversion makes a NaN quiet.
+  const uint32_t magnitude = (h & 0x7fffU) << 13U;
+  uint32_t bits = bits_of(float_of(magnitude) * 0x1p112F);
+  if (magnitude >= 0x0f800000U) {
+    bits = magnitude | 0x7f800000U;
+    if (magnitude > 0x0f800000U) bits |= 0x00400000U;
+  }
+  return float_of(bits | (h & 0x8000U) << 16U);
+}
+
+// Decoders of 16 (F16, BF16, I8) and 32 (packed nibbles of Q4_0, low nibbles first) elements.
+void load_f16(const uint8_t* p, Vec* v) {
+  *v = lanewise([&](int i) { return f16_to_f32(p + 2 * i); });
+}
+void load_bf16(const uint8_t* p, Vec* v) {
+  *v = lanewise([&](int i) {
+    return float_of(static_cast<uint32_t>(p[2 * i]) << 16U | static_cast<uint32_t>(p[2 * i + 1])
+                                                                 << 24U);
+  });
+}
+void load_i8(const uint8_t* p, Vec* v) {
+  *v = lanewise([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); });
+}
+void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
+  *lo = lanewise([&](int i) { return static_cast<float>((p[i] & 15) - 8); });
+  *hi = lanewise([&](int i) { return static_cast<float>((p[i] >> 4) - 8); });
+}
+
+// out[i] = fold of acc[16 i, 16 i + 16), i < 4.
+void fold4(const float* acc, float* out) {
+  for (int i = 0; i < 4; ++i) {
+    float a[16];
+    memcpy(a, acc + 16 * i, sizeof(a));
+    for (int width = 8; width > 0; width /= 2) {
+      for (int j = 0; j < width; ++j) a[j] += a[j + width];
+    }
+    out[i] = a[0];
+  }
+}
+
+}  // namespace
+}  // namespace assay
