@@ -5,13 +5,23 @@
 #   *_test.cc       -> assay_NAME_test, every case registered with ctest
 #   *_bench.cc      -> one program each (ASSAY_BENCH)
 #   *_fuzz.cc       -> one libFuzzer program each (ASSAY_FUZZ)
-# DEPS are other modules, LIBS are imported targets of third parties.
+# DEPS are other modules, LIBS are imported targets of third parties, TEST_LIBS those of the tests only.
+# A .cc with a header of its own name is a library source whatever it is called: mean_test.h makes
+# mean_test.cc one, and its test is mean_test_test.cc.
 function(assay_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_bench.cc)
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+  foreach(kind tests benches fuzzers)
+    foreach(file ${${kind}})
+      string(REGEX REPLACE "\\.cc$" ".h" header ${file})
+      if(EXISTS ${header})
+        list(REMOVE_ITEM ${kind} ${file})
+      endif()
+    endforeach()
+  endforeach()
   if(tests OR benches OR fuzzers)
     list(REMOVE_ITEM sources ${tests} ${benches} ${fuzzers})
   endif()

@@ -1,0 +1,75 @@
+# Two commands do everything on a fresh Debian 12 machine, set-up included: `make demo`, `make test`.
+# What a target needs beyond the compiler is installed when it is first asked for (tools/setup).
+
+JOBS ?= $(shell nproc)
+# `make fuzz SECONDS=60` gives each fuzz target a minute; `make fuzz RUNS=1000000` a number of runs.
+SECONDS ?= 20
+RUNS ?=
+MINUTES ?= 10
+
+# tsan cannot place its shadow memory under the widest address randomisation; where the personality
+# may be changed, its programs run without.
+NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-aarch64 asan tsan fuzz lint format bench soak clean
+.NOTPARALLEL:
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install the Debian packages that the build needs (only what is missing)
+	@tools/setup build
+
+build: setup ## Build the programs into build/bin
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset programs -j $(JOBS)
+
+demo: build ## Compare small language models that ship here: verdicts, a picture, a certificate
+	@tools/demo
+
+test: setup ## Build and run every test
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+	@ctest --preset release -j $(JOBS)
+
+test-aarch64: setup ## The arithmetic on an emulated 64-bit Arm: the same bits as here
+	@tools/setup aarch64
+	@tools/test-aarch64
+
+asan: setup ## Every test under the address and undefined-behaviour sanitizers
+	@cmake --preset asan --log-level=WARNING >/dev/null
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --preset asan -j $(JOBS)
+
+tsan: setup ## The tests that start threads, under the thread sanitizer
+	@cmake --preset tsan --log-level=WARNING >/dev/null
+	@$(NO_ASLR) cmake --build --preset tsan -j $(JOBS)
+	@$(NO_ASLR) ctest --preset tsan -j $(JOBS)
+
+fuzz: setup ## Fuzz every parser: SECONDS=20 each, or RUNS=1000000 each
+	@tools/setup fuzz
+	@cmake --preset fuzz --log-level=WARNING >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tools/fuzz --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS),--seconds $(SECONDS))
+
+lint: setup ## clang-tidy on what changed since main; ALL=1 for every file
+	@tools/setup lint
+	@cmake --preset clang --log-level=WARNING >/dev/null
+	@tools/lint --jobs $(JOBS) $(if $(ALL),--all)
+
+format: ## clang-format on every source
+	@tools/setup format
+	@find src -name '*.h' -o -name '*.cc' | xargs -r clang-format-19 -i
+
+bench: setup ## Benchmarks; docs/benchmarks.md says what they measure
+	@tools/setup bench
+	@cmake --preset bench --log-level=WARNING >/dev/null
+	@cmake --build --preset bench -j $(JOBS)
+	@tools/bench
+
+soak: build ## For MINUTES=10: kill and resume verifications, vary threads and memory; one root
+	@tools/soak --minutes $(MINUTES)
+
+clean: ## Remove everything that was built
+	rm -rf build
