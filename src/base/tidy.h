@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -40,5 +41,7 @@ struct TidyRule {
   TidyCheck check;
 };
 const std::vector<TidyRule>& tidy_rules();
+// How googletest prints a rule in the name of a test.
+inline void PrintTo(const TidyRule& rule, std::ostream* out) { *out << rule.name; }
 
 }  // namespace assay

@@ -22,7 +22,8 @@ Paths paths_of_tree(const std::filesystem::path& root) {
   for (auto it = std::filesystem::recursive_directory_iterator(root);
        it != std::filesystem::recursive_directory_iterator(); ++it) {
     const std::string path = it->path().lexically_relative(root).generic_string();
-    if (path == "build" || path == ".git" || path == ".cache") it.disable_recursion_pending();
+    if (path.starts_with("build") || path == ".git" || path == ".cache")
+      it.disable_recursion_pending();
     if (it->is_regular_file()) paths.insert(path);
   }
   return paths;
@@ -80,6 +81,7 @@ const std::vector<Planted> kPlanted = {
     {"ConfinedHeaders", "src/base/a.cc", "#include <vector>\n#include <boost/asio.hpp>\n", 2},
     {"ConfinedHeaders", "src/tensor/a.cc", "#include <immintrin.h>\n#include <vector>\n", 0},
     {"HeavyHeaders", "src/model/a.h", "#include \"base/json.h\"\n", 1},
+    {"HeavyHeaders", "src/verify/a.h", "#include \"verify/json_fields.h\"\n", 1},
     {"HeavyHeaders", "src/model/a.cc", "#include \"base/json.h\"\n", 0},
     {"Randomness", "src/model/a.cc", "int x = std::rand();\n", 1},
     {"Randomness", "src/model/a_test.cc", "srand (1);\n", 1},
@@ -97,12 +99,15 @@ const std::vector<Planted> kPlanted = {
     {"Output", "src/verify/a.cc", "std::printf(x);\n", 1},
     {"Output", "src/app/a.cc", "std::cout << 1;\n", 0},
     {"UsingNamespace", "src/app/a.cc", "using namespace std;\n", 1},
-    {"UsingNamespace", "src/app/a.cc", "using std::string;\n", 0},
+    {"UsingNamespace", "src/app/a.h", "using namespace other;\n", 1},
+    {"UsingNamespace", "src/app/a.cc", "using std::string; using namespace other;\n", 0},
     {"RawNew", "src/app/a.cc", "auto* x = new Foo();\n", 1},
     {"RawNew", "src/app/a.cc", "delete x;\n", 1},
     {"RawNew", "src/app/a.cc", "A(const A&) = delete;\nstd::unique_ptr<A>(new A());\n", 0},
     {"RawNew", "src/app/a.cc", "int newer; auto x = std::unique_ptr<A>(\n    new A());\n", 0},
     {"RawNew", "src/app/a.cc", "int newer = f(new A());\n", 1},
+    {"RawNew", "src/app/a.cc", "  static const A* const a = new A();\n", 0},
+    {"RawNew", "src/app/a.cc", "const A* const a = new A();\n", 1},
     {"Throw", "src/app/a.cc", "throw 1;\n", 1},
     {"Throw", "src/app/a.cc", "body must not_throw;  // throw\n", 0},
     {"ThrowingParsers", "src/app/a.cc", "int x = std::stoi(text);\n", 1},
