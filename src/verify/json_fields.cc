@@ -4,11 +4,11 @@ namespace assay {
 namespace {
 
 const Json& empty_array() {
-  static const Json* const value = new Json(Json::array());  // NOLINT: never destroyed, by intent
+  static const Json* const value = new Json(Json::array());  // never destroyed
   return *value;
 }
 const Json& null_value() {
-  static const Json* const value = new Json(nullptr);  // NOLINT: never destroyed, by intent
+  static const Json* const value = new Json(nullptr);  // never destroyed
   return *value;
 }
 
