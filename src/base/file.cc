@@ -127,7 +127,9 @@ Status write_all(int fd, ByteSpan content, const std::string& path) {
   return ok_status();
 }
 
-// A new file beside path, or -1 and errno. O_EXCL: never a file that somebody left or put there,
+}  // namespace
+
+// O_EXCL: never a file that somebody left or put there,
 // whose mode or reader we would inherit. The serial keeps threads that write one path apart.
 int create_temporary(const std::string& path, uint32_t mode, std::string& name) {
   static std::atomic<uint64_t> serial{0};
@@ -153,8 +155,6 @@ Status sync_folder_of(const std::string& path) {
   if (failed != 0 && error != EINVAL) return errno_status(error, "sync", folder);
   return ok_status();
 }
-
-}  // namespace
 
 Status write_file_atomically(const std::string& path, ByteSpan content,
                              const WriteOptions& options) {

@@ -65,6 +65,12 @@ struct WriteOptions {
 Status write_file_atomically(const std::string& path, ByteSpan content,
                              const WriteOptions& options = {});
 
+// The two ends of such a replacement, for files that are too large for one span.
+// A new file beside path, open for writing, and its name; -1 and errno on failure.
+int create_temporary(const std::string& path, uint32_t mode, std::string& name);
+// Makes a rename inside the folder of path survive a crash.
+Status sync_folder_of(const std::string& path);
+
 bool path_exists(const std::string& path);
 bool is_directory(const std::string& path);
 
