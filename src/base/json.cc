@@ -21,7 +21,7 @@ std::string printable(std::string_view text) {
 // deep.
 class Guard {
  public:
-  explicit Guard(size_t depth_max) : depth_max_(depth_max) {}
+  explicit Guard(const JsonLimits& limits) : limits_(limits) {}
   std::string error;
 
   bool operator()(int, Json::parse_event_t event, Json& parsed) {
@@ -40,6 +40,8 @@ class Guard {
         const auto& key = parsed.get_ref<const std::string&>();
         if (error.empty() && !keys_.empty() && !keys_.back().insert(key).second) {
           error = "the key \"" + key + "\" appears twice in one object";
+        } else if (error.empty() && !keys_.empty() && keys_.back().size() > limits_.members_max) {
+          error = "an object with more than " + std::to_string(limits_.members_max) + " members";
         }
         return error.empty();
       }
@@ -50,12 +52,12 @@ class Guard {
 
  private:
   bool enter() {
-    if (error.empty() && keys_.size() > depth_max_) {
-      error = "nested deeper than " + std::to_string(depth_max_) + " levels";
+    if (error.empty() && keys_.size() > limits_.depth_max) {
+      error = "nested deeper than " + std::to_string(limits_.depth_max) + " levels";
     }
     return error.empty();
   }
-  size_t depth_max_;
+  JsonLimits limits_;
   std::vector<std::set<std::string>> keys_;
 };
 
@@ -124,7 +126,7 @@ Result<Json> parse_json(std::string_view text, std::string_view source, const Js
     return data_loss(where + ": nested deeper than " + std::to_string(limits.depth_max) +
                      " levels");
   }
-  Guard guard(limits.depth_max);
+  Guard guard(limits);
   try {
     Json value = Json::parse(text.begin(), text.end(),
                              [&guard](int depth, Json::parse_event_t event, Json& parsed) {

@@ -16,12 +16,14 @@ using Json = nlohmann::ordered_json;
 
 struct JsonLimits {
   size_t depth_max = 64;
+  // Of one object: they are looked up one after the other, so an object costs their square.
+  size_t members_max = 4096;
   size_t bytes_max = size_t{64} << 20;
 };
 
 // Strict JSON: UTF-8, no comments, nothing after the value, no duplicate key in any object, bounded
-// depth. source names the file or message in the error ("model.safetensors header"). Errors:
-// DATA_LOSS with position and reason.
+// depth and members. source names the file or message in the error ("model.safetensors header").
+// Errors: DATA_LOSS with position and reason.
 Result<Json> parse_json(std::string_view text, std::string_view source,
                         const JsonLimits& limits = {});
 

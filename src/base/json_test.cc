@@ -32,6 +32,15 @@ TEST(Json, RefusesWhatIsNotStrict) {
   }
 }
 
+// Members are found by a linear search: without a limit, 64 MiB of them would take hours.
+TEST(Json, BoundsTheMembersOfAnObject) {
+  const JsonLimits two{.members_max = 2};
+  EXPECT_TRUE(refusal(R"({"a":1,"b":{"a":1,"b":2}})", two).ok());
+  EXPECT_TRUE(refusal(R"([{"a":1,"b":1},{"c":1,"d":1}, 1, 2, 3])", two).ok());
+  EXPECT_FALSE(refusal(R"({"a":1,"b":2,"c":3})", two).ok());
+  EXPECT_FALSE(refusal(R"([{"a":{"a":1,"b":2,"c":3}}])", two).ok());
+}
+
 TEST(Json, RefusesDuplicateKeysAtEveryLevel) {
   EXPECT_FALSE(refusal(R"({"a":1,"a":1})").ok());
   EXPECT_FALSE(refusal(R"([{"x":{"a":1,"b":2,"a":3}}])").ok());
