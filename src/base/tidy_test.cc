@@ -103,7 +103,7 @@ const std::vector<Planted> kPlanted = {
     {"UsingNamespace", "src/app/a.cc", "using std::string; using namespace other;\n", 0},
     {"RawNew", "src/app/a.cc", "auto* x = new Foo();\n", 1},
     {"RawNew", "src/app/a.cc", "delete x;\n", 1},
-    {"RawNew", "src/app/a.cc", "A(const A&) = delete;\nstd::unique_ptr<A>(new A());\n", 0},
+    {"RawNew", "src/app/a.cc", "A(const A&) = delete;\nstd::unique_ptr<A> a(new A());\n", 0},
     {"RawNew", "src/app/a.cc", "int newer; auto x = std::unique_ptr<A>(\n    new A());\n", 0},
     {"RawNew", "src/app/a.cc", "int newer = f(new A());\n", 1},
     {"RawNew", "src/app/a.cc", "  static const A* const a = new A();\n", 0},
