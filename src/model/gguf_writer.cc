@@ -158,7 +158,7 @@ Status GgufWriter::open_temporary() {
 
 Result<std::unique_ptr<GgufWriter>> GgufWriter::create(const std::string& path,
                                                        GgufContent content) {
-  std::unique_ptr<GgufWriter> writer(new GgufWriter(path, std::move(content)));
+  auto writer = std::unique_ptr<GgufWriter>(new GgufWriter(path, std::move(content)));
   ASSAY_ASSIGN_OR_RETURN(const Bytes header, writer->layout());
   ASSAY_RETURN_IF_ERROR(writer->open_temporary());
   ASSAY_RETURN_IF_ERROR(write_range(writer->fd_, 0, header, path));
