@@ -1,0 +1,27 @@
+#include "base/memory.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+
+namespace assay {
+namespace {
+
+TEST(Memory, PeakRisesWithWhatIsTouched) {
+  const uint64_t before = peak_rss_bytes();
+  ASSERT_GT(before, 0U);
+  constexpr size_t kBytes = size_t{64} << 20;
+  const auto block = std::make_unique<char[]>(kBytes);
+  std::memset(block.get(), 1, kBytes);
+  EXPECT_GE(peak_rss_bytes(), kBytes);
+  EXPECT_LE(peak_rss_bytes(), before + kBytes + (size_t{16} << 20));
+}
+
+TEST(Memory, LimitIsPositiveAndAtMostPhysical) {
+  EXPECT_GT(memory_limit_bytes(), uint64_t{16} << 20);
+  EXPECT_LT(memory_limit_bytes(), uint64_t{1} << 50);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,293 @@
+#include "model/artifact.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <mutex>
+
+#include "crypto/merkle.h"
+#include "model/panel_stream.h"
+#include "model/weights.h"
+
+namespace assay {
+namespace {
+
+// Small files of a Hugging Face folder that belong to the model, beside its weights.
+constexpr std::string_view kFolderFiles[] = {"config.json", "model.safetensors.index.json",
+                                             "tokenizer.json", "tokenizer.model",
+                                             "tokenizer_config.json"};
+constexpr uint64_t kFolderFileBytesMax = uint64_t{64} << 20;
+
+// A piece of a weight file: bytes that belong to no tensor, or whole rows of one. Rows of rotary
+// tensors come in whole heads, because the canonical order moves rows inside a head.
+struct Piece {
+  const BoundTensor* tensor = nullptr;
+  size_t index = 0;  // of the tensor in Model::tensors
+  uint64_t row0 = 0;
+  uint64_t rows = 0;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+};
+
+uint64_t rows_per_unit(const BoundTensor& tensor, const Architecture& arch) {
+  return tensor.row_order == RowOrder::kInterleaved ? arch.head_dim : 1;
+}
+
+// Cuts one file into pieces that cover every byte once, in order.
+Result<std::vector<Piece>> cut_file(const Model& model, size_t file, size_t piece_bytes_max) {
+  std::vector<Piece> tensors;
+  for (size_t i = 0; i < model.tensors.size(); ++i) {
+    const BoundTensor& t = model.tensors[i];
+    if (t.info.file == file)
+      tensors.push_back({&t, i, 0, t.info.rows(), t.info.offset, t.info.bytes});
+  }
+  std::sort(tensors.begin(), tensors.end(),
+            [](const Piece& a, const Piece& b) { return a.offset < b.offset; });
+  std::vector<Piece> pieces;
+  uint64_t at = 0;
+  const auto add_gap = [&](uint64_t end) {
+    while (at < end) {
+      const uint64_t bytes = std::min<uint64_t>(end - at, piece_bytes_max);
+      pieces.push_back({.offset = at, .bytes = bytes});
+      at += bytes;
+    }
+  };
+  for (const Piece& whole : tensors) {
+    add_gap(whole.offset);
+    const uint64_t stride = whole.bytes / whole.rows;
+    const uint64_t unit = rows_per_unit(*whole.tensor, model.arch);
+    if (unit * stride > piece_bytes_max) {
+      return resource_exhausted(model.checkpoint.path + ": tensor " + whole.tensor->info.name +
+                                " needs " + format_size(unit * stride) +
+                                " at a time, above the buffer of " + format_size(piece_bytes_max) +
+                                "; give more --memory");
+    }
+    const uint64_t rows_max = piece_bytes_max / (unit * stride) * unit;
+    for (uint64_t row = 0; row < whole.rows; row += rows_max) {
+      const uint64_t rows = std::min(rows_max, whole.rows - row);
+      pieces.push_back({whole.tensor, whole.index, row, rows, at, rows * stride});
+      at += rows * stride;
+    }
+  }
+  add_gap(model.checkpoint.files[file]->size());
+  return pieces;
+}
+
+// Leaves of one tensor while its rows go by.
+struct TensorLeaves {
+  std::vector<Digest> raw;     // in file order
+  std::vector<Digest> values;  // in canonical order
+};
+
+class ArtifactHasher {
+ public:
+  ArtifactHasher(const Model& model, ComputeContext& compute)
+      : model_(model),
+        compute_(compute),
+        leaves_(model.tensors.size()),
+        digests_(model.tensors.size()) {}
+
+  // Hashes a panel of consecutive pieces of one file, the file's own digest beside its tensors'
+  // rows.
+  Status add_panel(std::span<const Piece> pieces, ByteSpan bytes, Sha256& file_hash) {
+    struct Task {
+      const Piece* piece;  // null: the file's digest
+      uint64_t row0;
+      uint64_t rows;
+      const uint8_t* data;
+    };
+    std::vector<Task> tasks = {{nullptr, 0, 0, nullptr}};
+    const uint8_t* data = bytes.data();
+    for (const Piece& piece : pieces) {
+      if (piece.tensor != nullptr) {
+        prepare(piece);
+        const uint64_t stride = piece.bytes / piece.rows;
+        const uint64_t unit = rows_per_unit(*piece.tensor, model_.arch);
+        const uint64_t step = std::max<uint64_t>(1, (uint64_t{1} << 16) / (unit * stride)) * unit;
+        for (uint64_t row = 0; row < piece.rows; row += step) {
+          tasks.push_back(
+              {&piece, piece.row0 + row, std::min(step, piece.rows - row), data + row * stride});
+        }
+      }
+      data += piece.bytes;
+    }
+    std::mutex mutex;
+    size_t first_failed = tasks.size();
+    Status failure;
+    compute_.pool->parallel_for(tasks.size(), 1, [&](size_t begin, size_t end, size_t) {
+      for (size_t i = begin; i < end; ++i) {
+        const Task& task = tasks[i];
+        if (task.piece == nullptr) {
+          file_hash.update(bytes);
+          continue;
+        }
+        Status status = hash_rows(*task.piece, task.row0, task.rows, task.data);
+        if (status.ok()) continue;
+        const std::lock_guard lock(mutex);
+        if (i < first_failed) {
+          first_failed = i;
+          failure = std::move(status);
+        }
+      }
+    });
+    if (!failure.ok()) return failure;
+    for (const Piece& piece : pieces) {
+      if (piece.tensor != nullptr && piece.row0 + piece.rows == piece.tensor->info.rows())
+        finish(piece);
+    }
+    return ok_status();
+  }
+
+  std::vector<TensorDigests> take() { return std::move(digests_); }
+
+ private:
+  void prepare(const Piece& piece) {
+    TensorLeaves& leaves = leaves_[piece.index];
+    leaves.values.resize(piece.tensor->info.rows());
+    if (!same_bytes(*piece.tensor)) leaves.raw.resize(piece.tensor->info.rows());
+  }
+
+  // F32 rows in canonical order are their own decoded values: one hash serves both.
+  static bool same_bytes(const BoundTensor& tensor) {
+    return tensor.info.type == DType::kF32 && tensor.row_order == RowOrder::kCanonical;
+  }
+
+  Status hash_rows(const Piece& piece, uint64_t row0, uint64_t rows, const uint8_t* data) {
+    const BoundTensor& tensor = *piece.tensor;
+    const uint64_t stride = piece.bytes / piece.rows;
+    TensorLeaves& leaves = leaves_[piece.index];
+    std::vector<float> values(tensor.info.columns());
+    for (uint64_t r = 0; r < rows; ++r) {
+      const uint64_t source = source_row(tensor, model_.arch, row0 + r);
+      const uint8_t* row = data + (source - row0) * stride;
+      compute_.kernels->decode(tensor.info.type, row, values.size(), values.data());
+      ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, values));
+      leaves.values[row0 + r] = merkle_leaf(as_bytes(std::span<const float>(values)));
+      if (!leaves.raw.empty()) leaves.raw[source] = merkle_leaf({row, stride});
+    }
+    return ok_status();
+  }
+
+  void finish(const Piece& piece) {
+    TensorLeaves& leaves = leaves_[piece.index];
+    TensorDigests& out = digests_[piece.index];
+    out.name = piece.tensor->name;
+    out.values = merkle_root(leaves.values);
+    out.raw = leaves.raw.empty() ? out.values : merkle_root(leaves.raw);
+    leaves = {};
+  }
+
+  const Model& model_;
+  ComputeContext& compute_;
+  std::vector<TensorLeaves> leaves_;
+  std::vector<TensorDigests> digests_;
+};
+
+Bytes tensor_head(std::string_view name, const std::vector<uint64_t>& shape) {
+  Bytes out;
+  append_sized(out, name);
+  append_le(out, static_cast<uint32_t>(shape.size()));
+  for (const uint64_t size : shape) append_le(out, size);
+  return out;
+}
+
+Digest weights_root(const Model& model, const std::vector<TensorDigests>& digests) {
+  std::vector<Digest> leaves;
+  for (size_t i = 0; i < model.tensors.size(); ++i) {
+    Bytes content = tensor_head(digests[i].name, model.tensors[i].info.shape);
+    append_sized(content, dtype_info(model.tensors[i].info.type).name);
+    append_bytes(content, digests[i].raw);
+    leaves.push_back(merkle_leaf(content));
+  }
+  return merkle_root(leaves);
+}
+
+Digest canonical_digest(const Model& model, const std::vector<TensorDigests>& digests) {
+  std::vector<Digest> leaves;
+  for (size_t i = 0; i < model.tensors.size(); ++i) {
+    Bytes content = tensor_head(digests[i].name, model.tensors[i].info.shape);
+    append_bytes(content, digests[i].values);
+    leaves.push_back(merkle_leaf(content));
+  }
+  if (model.arch.tied_head) {
+    // A head that is the embedding and one that is a copy of it are the same model.
+    Bytes content = tensor_head("output.weight", model.tensors.front().info.shape);
+    append_bytes(content, digests.front().values);
+    leaves.push_back(merkle_leaf(content));
+  }
+  const Architecture& a = model.arch;
+  Bytes head;
+  append_bytes(head, as_bytes("assay.canonical.v1"));
+  append_sized(head, a.family);
+  for (const uint32_t field :
+       {a.layers, a.d_model, a.heads, a.kv_heads, a.head_dim, a.rotary_dims, a.d_ff, a.vocab}) {
+    append_le(head, field);
+  }
+  append_le(head, a.rope_base);
+  append_le(head, a.norm_eps);
+  append_bytes(head, merkle_root(leaves));
+  return sha256(head);
+}
+
+// The digest of a folder: SHA-256 of "<sha256>  <name>\n" lines sorted by name, as sha256sum prints
+// them.
+Result<Digest> folder_digest(const Checkpoint& checkpoint,
+                             const std::vector<Digest>& weight_files) {
+  std::vector<std::pair<std::string, Digest>> entries;
+  for (size_t i = 0; i < weight_files.size(); ++i) {
+    entries.emplace_back(std::filesystem::path(checkpoint.files[i]->path()).filename().string(),
+                         weight_files[i]);
+  }
+  for (const std::string_view name : kFolderFiles) {
+    const std::string path = (std::filesystem::path(checkpoint.path) / name).string();
+    if (!path_exists(path)) continue;
+    ASSAY_ASSIGN_OR_RETURN(const Bytes content, read_whole_file(path, kFolderFileBytesMax));
+    entries.emplace_back(name, sha256(content));
+  }
+  std::sort(entries.begin(), entries.end());
+  Sha256 hash;
+  for (const auto& [name, digest] : entries) hash.update(to_hex(digest) + "  " + name + "\n");
+  return hash.finish();
+}
+
+}  // namespace
+
+Result<ArtifactDigests> hash_artifact(const Model& model, ComputeContext& compute,
+                                      size_t buffer_bytes,
+                                      const std::function<void(uint64_t bytes_done)>& progress) {
+  ArtifactHasher hasher(model, compute);
+  ArtifactDigests out;
+  std::vector<Digest> file_digests;
+  for (size_t file = 0; file < model.checkpoint.files.size(); ++file) {
+    ASSAY_ASSIGN_OR_RETURN(const std::vector<Piece> pieces, cut_file(model, file, buffer_bytes));
+    PanelStream stream(buffer_bytes);
+    std::vector<std::span<const Piece>> panels;
+    for (size_t begin = 0; begin < pieces.size();) {
+      size_t end = begin;
+      uint64_t bytes = 0;
+      while (end < pieces.size() && bytes + pieces[end].bytes <= buffer_bytes)
+        bytes += pieces[end++].bytes;
+      panels.push_back(std::span(pieces).subspan(begin, end - begin));
+      stream.enqueue({{model.checkpoint.files[file], pieces[begin].offset, bytes}});
+      begin = end;
+    }
+    Sha256 file_hash;
+    for (const auto& panel_pieces : panels) {
+      ASSAY_ASSIGN_OR_RETURN(const PanelStream::Panel panel, stream.next());
+      ASSAY_RETURN_IF_ERROR(hasher.add_panel(panel_pieces, panel.bytes(), file_hash));
+      out.bytes_read += panel.bytes().size();
+      if (progress) progress(out.bytes_read);
+    }
+    file_digests.push_back(file_hash.finish());
+  }
+  out.tensors = hasher.take();
+  out.weights_root = weights_root(model, out.tensors);
+  out.canonical_digest = canonical_digest(model, out.tensors);
+  if (is_directory(model.checkpoint.path)) {
+    ASSAY_ASSIGN_OR_RETURN(out.digest, folder_digest(model.checkpoint, file_digests));
+  } else {
+    out.digest = file_digests.front();
+  }
+  return out;
+}
+
+}  // namespace assay

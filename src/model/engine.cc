@@ -1,0 +1,197 @@
+#include "model/engine.h"
+
+#include <algorithm>
+#include <map>
+
+#include "model/block.h"
+#include "model/weights.h"
+#include "tensor/matmul.h"
+
+namespace assay {
+namespace {
+
+// Matrices that are wholly in memory, as stored.
+class ResidentMatrices : public MatrixSource {
+ public:
+  ResidentMatrices(ComputeContext& compute, size_t k_max)
+      : compute_(compute), scratch_(compute.pool->threads() * matmul_scratch_floats(k_max)) {}
+
+  void put(const BoundTensor& tensor, Bytes bytes) { matrices_[&tensor] = std::move(bytes); }
+  const uint8_t* get(const BoundTensor& tensor) const { return matrices_.at(&tensor).data(); }
+
+  Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) override {
+    const size_t k = w.info.columns();
+    const size_t rows = w.info.rows();
+    matmul(*compute_.kernels, *compute_.pool,
+           {.x = x,
+            .tokens = tokens,
+            .x_stride = k,
+            .w = get(w),
+            .type = w.info.type,
+            .rows = rows,
+            .k = k,
+            .y = y,
+            .y_stride = rows},
+           scratch_.data());
+    return ok_status();
+  }
+
+ private:
+  ComputeContext& compute_;
+  std::map<const BoundTensor*, Bytes> matrices_;
+  std::vector<float> scratch_;
+};
+
+}  // namespace
+
+struct Engine::State {
+  State(const Model& m, ComputeContext& c, size_t positions_max_in, size_t tile)
+      : model(m),
+        compute(c),
+        positions_max(positions_max_in),
+        tile_max(tile),
+        matrices(c, columns_max(m)),
+        block(m.arch, c, tile, positions_max_in),
+        x(tile * m.arch.d_model),
+        last(m.arch.d_model),
+        logits(m.arch.vocab) {
+    const size_t kv = positions_max * m.arch.kv_heads * m.arch.head_dim;
+    keys.assign(m.arch.layers, std::vector<float>(kv));
+    values.assign(m.arch.layers, std::vector<float>(kv));
+  }
+
+  const Model& model;
+  ComputeContext& compute;
+  size_t positions_max;
+  size_t tile_max;
+  size_t position = 0;
+  ResidentMatrices matrices;
+  VectorWeights vectors;
+  Block block;
+  std::vector<std::vector<float>> keys;  // per layer [positions_max, kv_heads * head_dim]
+  std::vector<std::vector<float>> values;
+  std::vector<float> x;
+  std::vector<float> last;
+  std::vector<float> logits;
+
+  void embed(std::span<const TokenId> tokens);
+  Status blocks(size_t tokens, std::vector<SiteNorm>* site_norms);
+  Result<std::span<const float>> head(size_t tokens, std::vector<SiteNorm>* site_norms);
+};
+
+namespace {
+
+double l2_norm(std::span<const float> values) {
+  double sum = 0;
+  for (const float v : values) sum += static_cast<double>(v) * static_cast<double>(v);
+  return __builtin_sqrt(sum);
+}
+
+}  // namespace
+
+Engine::Engine() = default;
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext& compute,
+                                             size_t positions_max, uint64_t memory_bytes) {
+  constexpr size_t kTileTokens = 64;
+  const Architecture& a = model.arch;
+  uint64_t need = 4 * Block::floats(a, compute.pool->threads(), kTileTokens, positions_max);
+  need += uint64_t{8} * a.layers * positions_max * a.kv_heads * a.head_dim;
+  for (const BoundTensor& tensor : model.tensors) need += tensor.info.bytes;
+  if (memory_bytes != 0 && need > memory_bytes) {
+    return resource_exhausted(model.checkpoint.path + " and a cache of " +
+                              std::to_string(positions_max) + " positions take " +
+                              format_size(need) + " of memory, above the bound of " +
+                              format_size(memory_bytes));
+  }
+  std::unique_ptr<Engine> engine(new Engine());
+  engine->state_ = std::make_unique<State>(model, compute, positions_max, kTileTokens);
+  State& s = *engine->state_;
+  ASSAY_ASSIGN_OR_RETURN(s.vectors, load_vectors(model, compute));
+  for (const BoundTensor& tensor : model.tensors) {
+    if (tensor.info.shape.size() == 1) continue;
+    Bytes bytes(tensor.info.bytes);
+    ASSAY_RETURN_IF_ERROR(
+        model.checkpoint.files[tensor.info.file]->read_at(tensor.info.offset, bytes));
+    ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, bytes, compute));
+    s.matrices.put(tensor, std::move(bytes));
+  }
+  return engine;
+}
+
+size_t Engine::positions() const { return state_->position; }
+void Engine::reset() { state_->position = 0; }
+
+void Engine::State::embed(std::span<const TokenId> tokens) {
+  const BoundTensor& embedding = model.tensor(TensorRole::kTokenEmbedding);
+  const size_t bytes = row_bytes(embedding.info.type, model.arch.d_model);
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    compute.kernels->decode(embedding.info.type,
+                            matrices.get(embedding) + static_cast<size_t>(tokens[t]) * bytes,
+                            model.arch.d_model, &x[t * model.arch.d_model]);
+  }
+}
+
+Status Engine::State::blocks(size_t tokens, std::vector<SiteNorm>* site_norms) {
+  const std::span<const float> last_row(&x[(tokens - 1) * model.arch.d_model], model.arch.d_model);
+  for (size_t layer = 0; layer < model.arch.layers; ++layer) {
+    const LayerTensors tensors = layer_tensors(model, vectors, layer);
+    const SequenceSpan sequence{.begin = 0,
+                                .count = tokens,
+                                .position = position,
+                                .keys = keys[layer].data(),
+                                .values = values[layer].data()};
+    ASSAY_RETURN_IF_ERROR(block.attention(tensors, matrices, {&sequence, 1}, x.data(), tokens));
+    if (site_norms != nullptr) {
+      site_norms->push_back({"L" + std::to_string(layer) + ".post_attn", l2_norm(last_row)});
+    }
+    ASSAY_RETURN_IF_ERROR(block.feed_forward(tensors, matrices, x.data(), tokens));
+    if (site_norms != nullptr) {
+      site_norms->push_back({"L" + std::to_string(layer) + ".post_mlp", l2_norm(last_row)});
+    }
+  }
+  position += tokens;
+  return ok_status();
+}
+
+Result<std::span<const float>> Engine::State::head(size_t tokens,
+                                                   std::vector<SiteNorm>* site_norms) {
+  block.norm(vectors.output_norm, &x[(tokens - 1) * model.arch.d_model], 1, last.data());
+  if (site_norms != nullptr) site_norms->push_back({"final", l2_norm(last)});
+  const TensorRole role = model.arch.tied_head ? TensorRole::kTokenEmbedding : TensorRole::kOutput;
+  ASSAY_RETURN_IF_ERROR(matrices.multiply(model.tensor(role), last.data(), 1, logits.data()));
+  if (site_norms != nullptr) site_norms->push_back({"logits", l2_norm(logits)});
+  return std::span<const float>(logits);
+}
+
+Result<std::span<const float>> Engine::forward(std::span<const TokenId> tokens, size_t chunk,
+                                               std::vector<SiteNorm>* site_norms) {
+  State& s = *state_;
+  if (tokens.empty())
+    return invalid_argument("no token was given; a forward pass needs at least one");
+  if (s.position + tokens.size() > s.positions_max) {
+    return resource_exhausted("position " + std::to_string(s.position + tokens.size()) +
+                              " is beyond the cache of " + std::to_string(s.positions_max) +
+                              " positions");
+  }
+  for (const TokenId id : tokens) {
+    if (id < 0 || static_cast<uint32_t>(id) >= s.model.arch.vocab) {
+      return invalid_argument("token id " + std::to_string(id) + " is outside the vocabulary [0, " +
+                              std::to_string(s.model.arch.vocab) + ") of " +
+                              s.model.checkpoint.path);
+    }
+  }
+  ASSAY_CHECK(chunk > 0);
+  chunk = std::min(chunk, s.tile_max);
+  for (size_t at = 0; at < tokens.size(); at += chunk) {
+    const size_t count = std::min(chunk, tokens.size() - at);
+    const bool is_last = at + count == tokens.size();
+    s.embed(tokens.subspan(at, count));
+    ASSAY_RETURN_IF_ERROR(s.blocks(count, is_last ? site_norms : nullptr));
+    if (is_last) return s.head(count, site_norms);
+  }
+  return internal_error("no chunk was computed");
+}
+
+}  // namespace assay

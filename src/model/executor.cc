@@ -1,0 +1,250 @@
+#include "model/executor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/matmul.h"
+
+namespace assay {
+
+std::vector<SequenceTile> cut_tiles(std::span<const size_t> lengths, size_t tile_tokens) {
+  std::vector<SequenceTile> tiles;
+  size_t tokens = 0;
+  for (size_t s = 0; s < lengths.size(); ++s) {
+    if (tiles.empty() || tokens + lengths[s] > tile_tokens) {
+      tiles.push_back({.first_sequence = s});
+      tokens = 0;
+    }
+    ++tiles.back().sequences;
+    tokens += lengths[s];
+  }
+  return tiles;
+}
+
+// Takes the rows of matrices from the panels of a stream, in the order they were cut and queued. A
+// layout of one panel stays in its buffer until drop(); more are taken anew in every pass over
+// them.
+class StreamingExecutor::StreamedMatrices : public MatrixSource {
+ public:
+  StreamedMatrices(StreamingExecutor& executor, std::vector<PanelLayout> layout)
+      : executor_(executor), layout_(std::move(layout)) {}
+
+  // Back to the first panel, for the next tile.
+  void rewind() {
+    next_piece_ = 0;
+    if (layout_.size() > 1) {
+      panel_ = PanelStream::Panel();
+      next_panel_ = 0;
+    }
+  }
+
+  Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) override {
+    const size_t rows = w.info.rows();
+    const size_t k = w.info.columns();
+    size_t row = 0;
+    while (row < rows) {
+      if (!panel_ || next_piece_ == layout_[next_panel_ - 1].size()) {
+        panel_ = PanelStream::Panel();  // frees the buffer before waiting for the next
+        ASSAY_ASSIGN_OR_RETURN(panel_, executor_.stream_.next());
+        ++next_panel_;
+        next_piece_ = 0;
+      }
+      const PanelPiece& piece = layout_[next_panel_ - 1][next_piece_++];
+      ASSAY_CHECK(piece.tensor == &w && piece.row0 == row);
+      matmul(*executor_.compute_.kernels, *executor_.compute_.pool,
+             {.x = x,
+              .tokens = tokens,
+              .x_stride = k,
+              .w = panel_.bytes().data() + piece.at,
+              .type = w.info.type,
+              .rows = piece.rows,
+              .k = k,
+              .y = y + row,
+              .y_stride = rows},
+             executor_.matmul_scratch_.data());
+      row += piece.rows;
+    }
+    return ok_status();
+  }
+
+ private:
+  StreamingExecutor& executor_;
+  std::vector<PanelLayout> layout_;
+  PanelStream::Panel panel_;
+  size_t next_panel_ = 0;
+  size_t next_piece_ = 0;
+};
+
+StreamingExecutor::StreamingExecutor(const Model& model, ComputeContext& compute,
+                                     PanelStream& stream, const Options& options)
+    : model_(model),
+      compute_(compute),
+      stream_(stream),
+      options_(options),
+      block_(model.arch, compute, options.plan->tile_tokens, options.sequence_tokens_max),
+      matmul_scratch_(compute.pool->threads() * matmul_scratch_floats(columns_max(model))),
+      tile_scratch_(options.plan->residuals_spilled ? options.plan->tile_tokens * model.arch.d_model
+                                                    : 0),
+      head_normed_(options.plan->head_tile_tokens * model.arch.d_model),
+      logits_(options.plan->head_tile_tokens * model.arch.vocab),
+      head_layout_(cut_panels({&head_tensor(model)}, options.plan->buffer_bytes)) {}
+
+StreamingExecutor::~StreamingExecutor() = default;
+
+Result<std::unique_ptr<StreamingExecutor>> StreamingExecutor::create(const Model& model,
+                                                                     ComputeContext& compute,
+                                                                     PanelStream& stream,
+                                                                     const Options& options) {
+  std::unique_ptr<StreamingExecutor> executor(
+      new StreamingExecutor(model, compute, stream, options));
+  ASSAY_ASSIGN_OR_RETURN(executor->vectors_, load_vectors(model, compute));
+  return executor;
+}
+
+Status StreamingExecutor::begin(Wave wave) {
+  wave_ = std::move(wave);
+  offsets_.clear();
+  size_t tokens = 0;
+  for (const auto& sequence : wave_.sequences) {
+    ASSAY_CHECK(sequence.size() <= options_.sequence_tokens_max);
+    offsets_.push_back(tokens);
+    tokens += sequence.size();
+    for (const TokenId id : sequence) {
+      if (id < 0 || static_cast<uint32_t>(id) >= model_.arch.vocab) {
+        return invalid_argument(
+            "token id " + std::to_string(id) + " is outside the vocabulary [0, " +
+            std::to_string(model_.arch.vocab) + ") of " + model_.checkpoint.path);
+      }
+    }
+  }
+  residuals_.reset();
+  ASSAY_ASSIGN_OR_RETURN(
+      residuals_, ResidualStore::create(tokens, model_.arch.d_model,
+                                        options_.plan->residuals_spilled, options_.scratch_folder));
+  segments_done_ = 0;
+  return embed();
+}
+
+size_t StreamingExecutor::tile_tokens(const SequenceTile& tile) const {
+  size_t tokens = 0;
+  for (size_t s = 0; s < tile.sequences; ++s) tokens += length(tile.first_sequence + s);
+  return tokens;
+}
+
+std::vector<SequenceSpan> StreamingExecutor::spans(const SequenceTile& tile) const {
+  std::vector<SequenceSpan> out;
+  size_t begin = 0;
+  for (size_t s = 0; s < tile.sequences; ++s) {
+    const size_t count = length(tile.first_sequence + s);
+    if (count > 0) out.push_back({.begin = begin, .count = count});
+    begin += count;
+  }
+  return out;
+}
+
+// Reads each embedding row of a tile once and copies it to every token that has its id.
+Status StreamingExecutor::embed() {
+  const BoundTensor& embedding = model_.tensor(TensorRole::kTokenEmbedding);
+  const size_t d = model_.arch.d_model;
+  Bytes row(row_bytes(embedding.info.type, d));
+  for (const SequenceTile& tile : wave_.tiles) {
+    const size_t first = offsets_[tile.first_sequence];
+    const size_t tokens = tile_tokens(tile);
+    std::vector<std::pair<TokenId, size_t>> order;
+    for (size_t s = 0; s < tile.sequences; ++s) {
+      for (const TokenId id : wave_.sequences[tile.first_sequence + s])
+        order.emplace_back(id, order.size());
+    }
+    std::sort(order.begin(), order.end());
+    ASSAY_ASSIGN_OR_RETURN(float* x, residuals_->get(first, tokens, tile_scratch_));
+    for (size_t i = 0; i < order.size(); ++i) {
+      float* out = x + order[i].second * d;
+      if (i > 0 && order[i].first == order[i - 1].first) {
+        std::memcpy(out, x + order[i - 1].second * d, d * sizeof(float));
+        continue;
+      }
+      const uint64_t at =
+          embedding.info.offset + static_cast<uint64_t>(order[i].first) * row.size();
+      ASSAY_RETURN_IF_ERROR(model_.checkpoint.files[embedding.info.file]->read_at(at, row));
+      embedding_bytes_read_ += row.size();
+      compute_.kernels->decode(embedding.info.type, row.data(), d, out);
+    }
+    ASSAY_RETURN_IF_ERROR(residuals_->put(first, tokens, x));
+  }
+  return ok_status();
+}
+
+void StreamingExecutor::enqueue_panels(const std::vector<PanelLayout>& layout) {
+  for (const PanelLayout& panel : layout) {
+    std::vector<Extent> extents;
+    for (const PanelPiece& piece : panel) {
+      const TensorInfo& info = piece.tensor->info;
+      const uint64_t stride = info.bytes / info.rows();
+      extents.push_back({model_.checkpoint.files[info.file], info.offset + piece.row0 * stride,
+                         piece.rows * stride});
+    }
+    stream_.enqueue(std::move(extents));
+  }
+}
+
+void StreamingExecutor::enqueue(size_t segment) {
+  const std::vector<PanelLayout> layout =
+      cut_panels(segment_matrices(model_, segment), options_.plan->buffer_bytes);
+  const size_t passes = layout.size() > 1 ? wave_.tiles.size() : 1;
+  for (size_t pass = 0; pass < passes; ++pass) enqueue_panels(layout);
+}
+
+Status StreamingExecutor::run(size_t segment) {
+  ASSAY_CHECK(segment == segments_done_);
+  const bool is_final = segment + 1 == segment_count(model_);
+  StreamedMatrices source(
+      *this, cut_panels(segment_matrices(model_, segment), options_.plan->buffer_bytes));
+  for (const SequenceTile& tile : wave_.tiles) {
+    const size_t first = offsets_[tile.first_sequence];
+    const size_t tokens = tile_tokens(tile);
+    ASSAY_ASSIGN_OR_RETURN(float* x, residuals_->get(first, tokens, tile_scratch_));
+    source.rewind();
+    if (is_final) {
+      block_.norm(vectors_.output_norm, x, tokens, x);
+    } else {
+      const LayerTensors layer = layer_tensors(model_, vectors_, segment / 2);
+      ASSAY_RETURN_IF_ERROR(segment % 2 == 0
+                                ? block_.attention(layer, source, spans(tile), x, tokens)
+                                : block_.feed_forward(layer, source, x, tokens));
+    }
+    ASSAY_RETURN_IF_ERROR(residuals_->put(first, tokens, x));
+  }
+  ++segments_done_;
+  return ok_status();
+}
+
+void StreamingExecutor::begin_head(bool hold) {
+  ASSAY_CHECK(segments_done_ == segment_count(model_));
+  ASSAY_CHECK(!hold || head_fits());
+  head_held_ = hold;
+  head_source_ = std::make_unique<StreamedMatrices>(*this, head_layout_);
+}
+
+void StreamingExecutor::enqueue_head(size_t tile) {
+  if (tile == 0 || !head_held_) enqueue_panels(head_layout_);
+}
+
+Result<std::span<const float>> StreamingExecutor::logits(size_t tile_index) {
+  const SequenceTile& tile = wave_.head_tiles[tile_index];
+  const size_t first = offsets_[tile.first_sequence];
+  const size_t tokens = tile_tokens(tile);
+  ASSAY_CHECK(tokens <= options_.plan->head_tile_tokens);
+  ASSAY_ASSIGN_OR_RETURN(const float* x, residuals_->get(first, tokens, head_normed_));
+  if (head_held_) {
+    head_source_->rewind();
+  } else {
+    head_source_ = std::make_unique<StreamedMatrices>(*this, head_layout_);
+  }
+  ASSAY_RETURN_IF_ERROR(head_source_->multiply(head_tensor(model_), x, tokens, logits_.data()));
+  if (!head_held_) head_source_.reset();
+  return std::span<const float>(logits_).first(tokens * model_.arch.vocab);
+}
+
+void StreamingExecutor::end_head() { head_source_.reset(); }
+
+}  // namespace assay
