@@ -1,0 +1,656 @@
+#include "verify/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <set>
+
+#include "base/memory.h"
+#include "model/executor.h"
+#include "verify/challenge_set.h"
+#include "verify/comparison.h"
+#include "verify/resume.h"
+#include "verify/verdict.h"
+#include "verify/waves.h"
+
+namespace assay {
+namespace {
+
+constexpr uint64_t kChallengeTokensMax = 4096;
+constexpr uint64_t kPromptsMax = kChallengesMax;
+constexpr uint64_t kMemoryBytesMin = uint64_t{16} << 20;
+constexpr size_t kArtifactBufferMax = size_t{8} << 20;
+constexpr uint64_t kKeyFileBytesMax = 4096;
+constexpr uint64_t kKeyFileBytesMin = 16;
+
+// One step advances each model that has the site to it.
+struct Step {
+  std::string site;
+  std::optional<size_t> segment_a;
+  std::optional<size_t> segment_b;
+};
+
+std::vector<Step> make_steps(const Model& a, const Model& b) {
+  const size_t blocks_a = segment_count(a) - 1;
+  const size_t blocks_b = segment_count(b) - 1;
+  std::vector<Step> steps;
+  for (size_t s = 0; s < std::max(blocks_a, blocks_b); ++s) {
+    Step step{.site = segment_site(blocks_a > s ? a : b, s)};
+    if (s < blocks_a) step.segment_a = s;
+    if (s < blocks_b) step.segment_b = s;
+    steps.push_back(std::move(step));
+  }
+  steps.push_back({"final", blocks_a, blocks_b});
+  return steps;
+}
+
+Status check_verify_options(const VerifyOptions& o) {
+  ASSAY_RETURN_IF_ERROR(check_options({.alpha = o.alpha, .delta = o.delta}));
+  const auto range = [](const std::string& name, uint64_t value, uint64_t min,
+                        uint64_t max) -> Status {
+    if (value >= min && value <= max) return ok_status();
+    return invalid_argument(name + " = " + std::to_string(value) + " is not between " +
+                            std::to_string(min) + " and " + std::to_string(max));
+  };
+  if (!o.prompts) ASSAY_RETURN_IF_ERROR(range("--challenges", o.challenges, 1, kChallengesMax));
+  if (o.prompts)
+    ASSAY_RETURN_IF_ERROR(range("the number of prompts", o.prompts->size(), 1, kPromptsMax));
+  ASSAY_RETURN_IF_ERROR(range("--challenge-tokens", o.challenge_tokens, 2, kChallengeTokensMax));
+  if (o.run_id.empty() || o.run_id.size() > 256) {
+    return invalid_argument("--run-id must have 1 to 256 bytes");
+  }
+  return ok_status();
+}
+
+class Verification {
+ public:
+  Verification(const VerifyOptions& options, const ProgressFn& progress, const ForecastFn& forecast)
+      : options_(options),
+        progress_(progress),
+        forecast_(forecast),
+        start_(std::chrono::steady_clock::now()),
+        test_({.alpha = options.alpha, .delta = options.delta}) {}
+
+  Result<VerifyReport> run() {
+    ASSAY_RETURN_IF_ERROR(check_verify_options(options_));
+    memory_bytes_ = options_.memory_bytes != 0 ? options_.memory_bytes : memory_limit_bytes() / 2;
+    if (memory_bytes_ < kMemoryBytesMin) {
+      return resource_exhausted("a memory bound of " + format_size(memory_bytes_) +
+                                " is too small; give at least " + format_size(kMemoryBytesMin));
+    }
+    ASSAY_ASSIGN_OR_RETURN(a_, open_model(options_.reference));
+    ASSAY_ASSIGN_OR_RETURN(b_, open_model(options_.target));
+    ASSAY_ASSIGN_OR_RETURN(compute_, make_compute(options_.threads));
+    ASSAY_ASSIGN_OR_RETURN(key_, load_key());
+    if (!options_.resume_dir.empty()) {
+      ASSAY_ASSIGN_OR_RETURN(resume_, ResumeFolder::open(options_.resume_dir));
+      resume_identity_ = resume_identity();
+    }
+    ASSAY_RETURN_IF_ERROR(take_artifacts());
+    fill_summaries();
+    if (artifacts_equal() && !options_.execute_always) return finish_artifact();
+    ASSAY_RETURN_IF_ERROR(prepare());
+    ASSAY_RETURN_IF_ERROR(execute());
+    return finish_execution();
+  }
+
+ private:
+  // --- artifact answers
+  // -------------------------------------------------------------------------------------------
+
+  Result<Bytes> load_key() {
+    if (!options_.key_file) return Bytes();
+    ASSAY_ASSIGN_OR_RETURN(Bytes key, read_whole_file(*options_.key_file, kKeyFileBytesMax));
+    if (key.size() < kKeyFileBytesMin) {
+      return invalid_argument(*options_.key_file + " has " + std::to_string(key.size()) +
+                              " bytes; a challenge key needs " + std::to_string(kKeyFileBytesMin) +
+                              " to " + std::to_string(kKeyFileBytesMax) +
+                              ", for example from: head -c 32 /dev/urandom");
+    }
+    return key;
+  }
+
+  std::vector<FileIdentity> file_identities() const {
+    std::vector<FileIdentity> out;
+    for (const Model* model : {&a_, &b_}) {
+      for (const auto& file : model->checkpoint.files) out.push_back(file->identity());
+    }
+    return out;
+  }
+
+  // Options that a resumed run must share, before the artifacts are known. Never threads, memory or
+  // instruction set: results do not depend on them.
+  Digest resume_identity() const {
+    Bytes content;
+    append_sized(content, "assay.resume.v1");
+    append_sized(content, kProfileId);
+    append_sized(content, options_.reference);
+    append_sized(content, options_.target);
+    append_sized(content, options_.run_id);
+    append_le(content, options_.alpha);
+    append_le(content, options_.delta);
+    append_le(content, options_.challenges);
+    append_le(content, options_.challenge_tokens);
+    append_bytes(content, hmac_sha256(key_, as_bytes("assay.resume.key")));
+    append_le(content, static_cast<uint8_t>(options_.prompts.has_value()));
+    if (options_.prompts) {
+      for (const std::string& prompt : *options_.prompts) append_sized(content, prompt);
+    }
+    for (const FileIdentity& file : file_identities()) {
+      append_le(content, file.size);
+      append_le(content, file.inode);
+      append_le(content, file.mtime_ns);
+    }
+    return sha256(content);
+  }
+
+  Status take_artifacts() {
+    if (resume_ != nullptr) {
+      ASSAY_ASSIGN_OR_RETURN(std::optional<RunState> state, resume_->load(resume_identity_));
+      if (state) {
+        state_ = std::move(*state);
+        resumed_ = true;
+        return ok_status();
+      }
+    }
+    const size_t buffer = static_cast<size_t>(std::clamp<uint64_t>(
+        (memory_bytes_ - kMemoryBytesMin / 2) / 8, size_t{1} << 20, kArtifactBufferMax));
+    const auto hash = [&](const Model& model, const std::string& name,
+                          ArtifactDigests& out) -> Status {
+      uint64_t total = 0;
+      for (const auto& file : model.checkpoint.files) total += file->size();
+      const uint64_t before = artifact_bytes_read_;
+      ASSAY_ASSIGN_OR_RETURN(
+          out, hash_artifact(model, compute_, buffer, [&](uint64_t done) {
+            artifact_bytes_read_ = before + done;
+            report_progress(
+                "reading the " + name,
+                static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(total, 1)));
+          }));
+      return ok_status();
+    };
+    ASSAY_RETURN_IF_ERROR(hash(a_, "reference", state_.artifact_a));
+    ASSAY_RETURN_IF_ERROR(hash(b_, "target", state_.artifact_b));
+    state_.files = file_identities();
+    return save_state(nullptr, nullptr);
+  }
+
+  bool artifacts_equal() const {
+    return state_.artifact_a.canonical_digest == state_.artifact_b.canonical_digest &&
+           report_.model_a.has_tokenizer == report_.model_b.has_tokenizer &&
+           report_.model_a.tokenizer_digest == report_.model_b.tokenizer_digest;
+  }
+
+  static ModelSummary summary(const Model& model, const ArtifactDigests& artifact) {
+    ModelSummary out{.path = model.checkpoint.path,
+                     .format = format_name(model.checkpoint),
+                     .family = model.arch.family,
+                     .types = type_names(model),
+                     .parameters = model.parameters,
+                     .layers = model.arch.layers,
+                     .digest = artifact.digest,
+                     .canonical_digest = artifact.canonical_digest,
+                     .has_tokenizer = model.tokenizer != nullptr};
+    for (const auto& file : model.checkpoint.files) out.bytes += file->size();
+    if (model.tokenizer != nullptr) out.tokenizer_digest = model.tokenizer->digest();
+    return out;
+  }
+
+  void fill_summaries() {
+    report_.model_a = summary(a_, state_.artifact_a);
+    report_.model_b = summary(b_, state_.artifact_b);
+    report_.alpha = options_.alpha;
+    report_.delta = options_.delta;
+    report_.run_id = options_.run_id;
+    report_.key_source = options_.key_file ? KeySource::kKeyFile : KeySource::kFiles;
+    report_.scope = options_.prompts ? Scope::kCensus : Scope::kSample;
+    report_.challenge_tokens_max = options_.challenge_tokens;
+    report_.challenges_requested =
+        options_.prompts ? options_.prompts->size() : options_.challenges;
+    report_.profile = kProfileId;
+    report_.isa = isa_name(compute_.kernels->isa);
+    report_.threads = compute_.pool->threads();
+    report_.memory_bound_bytes = memory_bytes_;
+    if (key_.empty()) key_ = key_of_files(state_.artifact_a.digest, state_.artifact_b.digest);
+  }
+
+  Result<VerifyReport> finish_artifact() {
+    report_.verdict = Decision::kSame;
+    report_.exact = true;
+    report_.tier = Tier::kArtifact;
+    report_.effect = {.mean = 0, .lower = 0, .upper = 0};
+    report_.root_a = state_.artifact_a.canonical_digest;
+    report_.root_b = state_.artifact_b.canonical_digest;
+    report_.evidence.challenge_set_root = digest_list_root({});
+    return finish(
+        TranscriptRecords{.run_id = options_.run_id, .a = identity_a(), .b = identity_b()});
+  }
+
+  // --- preparation
+  // ------------------------------------------------------------------------------------------------
+
+  RunIdentity identity_a() const {
+    return {std::string(kProfileId), report_.model_a.canonical_digest,
+            report_.model_a.tokenizer_digest};
+  }
+  RunIdentity identity_b() const {
+    return {std::string(kProfileId), report_.model_b.canonical_digest,
+            report_.model_b.tokenizer_digest};
+  }
+
+  Status prepare() {
+    ASSAY_ASSIGN_OR_RETURN(set_, make_challenge_set(a_, b_, options_, key_));
+    for (const std::string& note : set_.notes) report_.notes.push_back(note);
+    steps_ = make_steps(a_, b_);
+    wave_ends_ = wave_ends(set_.size());
+    if (state_.observed.size() > set_.size() || state_.steps_done > steps_.size()) {
+      return data_loss(options_.resume_dir +
+                       " holds more than this run has; remove it to start from the beginning");
+    }
+    for (size_t i = 0; i < state_.observed.size(); ++i) name_challenge(i);
+    for (size_t i = 0; i < state_.challenges_done; ++i) test_.add(state_.observed[i].tv);
+
+    size_t tokens_max = 0;
+    size_t wave_begin = 0;
+    for (const uint64_t end : wave_ends_) {
+      for (const auto* side : {&set_.tokens_a, &set_.tokens_b}) {
+        size_t tokens = 0;
+        for (size_t i = wave_begin; i < end; ++i) tokens += (*side)[i].size();
+        tokens_max = std::max(tokens_max, tokens);
+      }
+      wave_begin = end;
+    }
+    const std::set<size_t> widths = {a_.arch.d_model, b_.arch.d_model, a_.arch.vocab,
+                                     b_.arch.vocab};
+    const uint64_t records =
+        set_.size() * (steps_.size() + 1) * 256 + set_.size() * set_.tokens_max() * 16;
+    ASSAY_ASSIGN_OR_RETURN(
+        plan_,
+        plan_execution(
+            {.models = {&a_, &b_},
+             .tokens_max = tokens_max,
+             .sequence_tokens_max = set_.tokens_max(),
+             .threads = compute_.pool->threads(),
+             .memory_bytes = memory_bytes_,
+             .extra_bytes =
+                 records + comparison_bytes(compute_.pool->threads(),
+                                            std::max(a_.arch.vocab, b_.arch.vocab),
+                                            std::vector<size_t>(widths.begin(), widths.end()))}));
+    if (forecast_) forecast_(make_forecast());
+    return ok_status();
+  }
+
+  Forecast make_forecast() const {
+    Forecast out;
+    const uint64_t least = same_samples_min({.alpha = options_.alpha, .delta = options_.delta});
+    const std::string budget = std::to_string(set_.size()) + " challenges";
+    if (options_.prompts) {
+      out.lines.push_back(
+          budget + " of your own: a census. The verdict will be about exactly these prompts.");
+    } else if (set_.size() < least) {
+      out.lines.push_back(budget + " cannot certify SAME within " + decimal(options_.delta) +
+                          " at error rate " + decimal(options_.alpha) + ": that takes at least " +
+                          std::to_string(least) +
+                          ", even when every distance is zero. Bit-equal models and clear "
+                          "differences will be seen.");
+    } else {
+      out.lines.push_back(
+          budget + " can certify SAME within " + decimal(options_.delta) + " at error rate " +
+          decimal(options_.alpha) + " (" + std::to_string(least) +
+          " would do if every distance were zero); a clear difference stops after " +
+          std::to_string(wave_ends_.front()) + ".");
+    }
+    out.lines.push_back("Memory planned: " + format_size(plan_.predicted_peak_bytes) + " of " +
+                        format_size(memory_bytes_) + ".");
+    return out;
+  }
+
+  static std::string decimal(double value) {
+    std::string text = std::to_string(value);
+    while (text.size() > 3 && text.back() == '0') text.pop_back();
+    return text;
+  }
+
+  void name_challenge(size_t i) {
+    TranscriptChallenge& challenge = state_.observed[i];
+    challenge.seed = set_.seeds[i];
+    challenge.commitment = set_.commitments[i];
+    challenge.tokens.assign(set_.tokens_a[i].begin(), set_.tokens_a[i].end());
+    challenge.scored = static_cast<uint32_t>(set_.tokens_a[i].size());
+  }
+
+  // --- execution
+  // --------------------------------------------------------------------------------------------------
+
+  Status execute() {
+    stream_ = std::make_unique<PanelStream>(plan_.buffer_bytes);
+    const StreamingExecutor::Options executor_options{.plan = &plan_,
+                                                      .sequence_tokens_max = set_.tokens_max(),
+                                                      .scratch_folder = scratch_folder()};
+    ASSAY_ASSIGN_OR_RETURN(executor_a_,
+                           StreamingExecutor::create(a_, compute_, *stream_, executor_options));
+    ASSAY_ASSIGN_OR_RETURN(executor_b_,
+                           StreamingExecutor::create(b_, compute_, *stream_, executor_options));
+    comparison_ = std::make_unique<SiteComparison>(std::string(kProfileId), compute_);
+    for (const uint64_t end : wave_ends_) {
+      if (end <= state_.challenges_done) {
+        if (decided()) return ok_status();
+        continue;
+      }
+      ASSAY_RETURN_IF_ERROR(run_wave(end));
+      if (decided()) return ok_status();
+    }
+    return ok_status();
+  }
+
+  // A census is always read to its end: its verdict is about all of it.
+  bool decided() const { return !options_.prompts && test_.decision() != Decision::kUndecided; }
+
+  std::string scratch_folder() const {
+    if (!options_.resume_dir.empty()) return options_.resume_dir;
+    std::error_code error;
+    const std::string folder = std::filesystem::temp_directory_path(error).string();
+    return error ? "." : folder;
+  }
+
+  Status run_wave(uint64_t end) {
+    const size_t begin = state_.challenges_done;
+    const size_t count = end - begin;
+    const bool midway = state_.wave_end == end && state_.steps_done > 0;
+    wave_name_ = "challenges " + std::to_string(begin + 1) + "-" + std::to_string(end) + " of " +
+                 std::to_string(set_.size());
+    cut_wave(begin, count);
+    ASSAY_RETURN_IF_ERROR(executor_a_->begin(wave_of(set_.tokens_a, begin, count)));
+    ASSAY_RETURN_IF_ERROR(executor_b_->begin(wave_of(set_.tokens_b, begin, count)));
+    if (midway) {
+      ASSAY_RETURN_IF_ERROR(take_up_wave());
+    } else {
+      state_.wave_end = end;
+      state_.steps_done = 0;
+      state_.observed.resize(end);
+      state_.outcomes.resize(end);
+      for (size_t i = begin; i < end; ++i) name_challenge(i);
+    }
+    const size_t first = state_.steps_done;
+    for (size_t step = first; step < steps_.size(); ++step) {
+      // Reads run one step ahead of the computation.
+      if (step == first) enqueue(step);
+      if (step + 1 < steps_.size()) enqueue(step + 1);
+      report_progress(wave_name_ + ": " + steps_[step].site,
+                      static_cast<double>(step) / static_cast<double>(steps_.size() + 1));
+      ASSAY_RETURN_IF_ERROR(run_step(step, begin));
+      state_.steps_done = step + 1;
+      ASSAY_RETURN_IF_ERROR(save_state(&executor_a_->residuals(), &executor_b_->residuals()));
+    }
+    ASSAY_RETURN_IF_ERROR(run_head(begin));
+    for (size_t i = begin; i < end; ++i) test_.add(state_.observed[i].tv);
+    state_.challenges_done = end;
+    state_.steps_done = 0;
+    return save_state(nullptr, nullptr);
+  }
+
+  void cut_wave(size_t begin, size_t count) {
+    std::vector<size_t> lengths(count);
+    for (size_t i = 0; i < count; ++i) {
+      lengths[i] = std::max(set_.tokens_a[begin + i].size(), set_.tokens_b[begin + i].size());
+    }
+    tiles_ = cut_tiles(lengths, plan_.tile_tokens);
+    head_tiles_ = cut_tiles(lengths, plan_.head_tile_tokens);
+  }
+
+  StreamingExecutor::Wave wave_of(const std::vector<std::vector<TokenId>>& tokens, size_t begin,
+                                  size_t count) const {
+    const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(begin);
+    return {.sequences = {first, first + static_cast<std::ptrdiff_t>(count)},
+            .tiles = tiles_,
+            .head_tiles = head_tiles_};
+  }
+
+  Status take_up_wave() {
+    ASSAY_RETURN_IF_ERROR(
+        resume_->load_residuals(executor_a_->residuals(), executor_b_->residuals()));
+    size_t segments_a = 0;
+    size_t segments_b = 0;
+    for (size_t step = 0; step < state_.steps_done; ++step) {
+      if (steps_[step].segment_a) ++segments_a;
+      if (steps_[step].segment_b) ++segments_b;
+    }
+    executor_a_->resume_at(segments_a);
+    executor_b_->resume_at(segments_b);
+    return ok_status();
+  }
+
+  void enqueue(size_t step) {
+    if (steps_[step].segment_a) executor_a_->enqueue(*steps_[step].segment_a);
+    if (steps_[step].segment_b) executor_b_->enqueue(*steps_[step].segment_b);
+  }
+
+  Status run_step(size_t index, size_t begin) {
+    const Step& step = steps_[index];
+    if (step.segment_a) ASSAY_RETURN_IF_ERROR(executor_a_->run(*step.segment_a));
+    if (step.segment_b) ASSAY_RETURN_IF_ERROR(executor_b_->run(*step.segment_b));
+    for (const SequenceTile& tile : tiles_) {
+      const TileLengths lengths = lengths_of(tile);
+      const std::span<TranscriptChallenge> challenges(&state_.observed[begin + tile.first_sequence],
+                                                      tile.sequences);
+      SiteRows rows_a{.width = a_.arch.d_model};
+      SiteRows rows_b{.width = b_.arch.d_model};
+      std::vector<float> scratch_a;
+      std::vector<float> scratch_b;
+      if (step.segment_a) {
+        ASSAY_ASSIGN_OR_RETURN(rows_a.rows, tile_rows(*executor_a_, tile, lengths.a, scratch_a));
+        comparison_->observe(Side::kA, step.site, rows_a, lengths.a, challenges);
+      }
+      if (step.segment_b) {
+        ASSAY_ASSIGN_OR_RETURN(rows_b.rows, tile_rows(*executor_b_, tile, lengths.b, scratch_b));
+        comparison_->observe(Side::kB, step.site, rows_b, lengths.b, challenges);
+      }
+      if (!step.segment_a || !step.segment_b) continue;
+      const auto distances = comparison_->distances(rows_a, rows_b, lengths);
+      for (size_t i = 0; i < distances.size(); ++i) {
+        state_.outcomes[begin + tile.first_sequence + i].sites.push_back(distances[i]);
+      }
+    }
+    return ok_status();
+  }
+
+  TileLengths lengths_of(const SequenceTile& tile) const {
+    TileLengths lengths;
+    for (size_t s = 0; s < tile.sequences; ++s) {
+      lengths.a.push_back(executor_a_->length(tile.first_sequence + s));
+      lengths.b.push_back(executor_b_->length(tile.first_sequence + s));
+    }
+    return lengths;
+  }
+
+  static Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& tile,
+                                        std::span<const size_t> lengths,
+                                        std::vector<float>& scratch) {
+    size_t tokens = 0;
+    for (const size_t length : lengths) tokens += length;
+    ResidualStore& store = executor.residuals();
+    if (store.spilled()) scratch.resize(tokens * store.width());
+    ASSAY_ASSIGN_OR_RETURN(float* rows,
+                           store.get(executor.offset(tile.first_sequence), tokens, scratch));
+    return static_cast<const float*>(rows);
+  }
+
+  Status run_head(size_t begin) {
+    const bool hold = executor_a_->head_fits() && executor_b_->head_fits();
+    executor_a_->begin_head(hold);
+    executor_b_->begin_head(hold);
+    const auto enqueue_tile = [&](size_t tile) {
+      executor_a_->enqueue_head(tile);
+      executor_b_->enqueue_head(tile);
+    };
+    enqueue_tile(0);
+    for (size_t t = 0; t < head_tiles_.size(); ++t) {
+      if (t + 1 < head_tiles_.size()) enqueue_tile(t + 1);
+      report_progress(wave_name_ + ": logits",
+                      (static_cast<double>(steps_.size()) +
+                       static_cast<double>(t) / static_cast<double>(head_tiles_.size())) /
+                          static_cast<double>(steps_.size() + 1));
+      ASSAY_ASSIGN_OR_RETURN(const auto logits_a, executor_a_->logits(t));
+      ASSAY_ASSIGN_OR_RETURN(const auto logits_b, executor_b_->logits(t));
+      compare_logits(head_tiles_[t], begin, logits_a, logits_b);
+    }
+    executor_a_->end_head();
+    executor_b_->end_head();
+    return ok_status();
+  }
+
+  void compare_logits(const SequenceTile& tile, size_t begin, std::span<const float> logits_a,
+                      std::span<const float> logits_b) {
+    const TileLengths lengths = lengths_of(tile);
+    const size_t first = begin + tile.first_sequence;
+    const std::span<TranscriptChallenge> challenges(&state_.observed[first], tile.sequences);
+    const SiteRows rows_a{logits_a.data(), a_.arch.vocab};
+    const SiteRows rows_b{logits_b.data(), b_.arch.vocab};
+    comparison_->observe(Side::kA, "logits", rows_a, lengths.a, challenges);
+    comparison_->observe(Side::kB, "logits", rows_b, lengths.b, challenges);
+    const auto distances = comparison_->distances(rows_a, rows_b, lengths);
+    std::vector<bool> same_input(tile.sequences);
+    for (size_t i = 0; i < tile.sequences; ++i)
+      same_input[i] = set_.tokens_a[first + i] == set_.tokens_b[first + i];
+    const auto outcomes =
+        logits_distances(set_.symbols, logits_a, logits_b, lengths, same_input, compute_);
+    for (size_t i = 0; i < tile.sequences; ++i) {
+      state_.outcomes[first + i].sites.push_back(distances[i]);
+      state_.outcomes[first + i].logits = outcomes[i];
+      challenges[i].tv = fixed_from_unit(outcomes[i].tv);
+    }
+  }
+
+  Status save_state(ResidualStore* a, ResidualStore* b) {
+    if (resume_ == nullptr) return ok_status();
+    return resume_->save(resume_identity_, state_, a, b);
+  }
+
+  // --- verdict
+  // ----------------------------------------------------------------------------------------------------
+
+  Result<VerifyReport> finish_execution() {
+    TranscriptRecords records{.run_id = options_.run_id, .a = identity_a(), .b = identity_b()};
+    for (const Step& step : steps_) {
+      records.sites.push_back({step.site, step.segment_a.has_value(), step.segment_b.has_value()});
+    }
+    records.sites.push_back({"logits", true, true});
+    records.challenges = std::move(state_.observed);
+    records.unused_commitments.assign(
+        set_.commitments.begin() + static_cast<std::ptrdiff_t>(records.challenges.size()),
+        set_.commitments.end());
+    TranscriptRoots roots = transcript_roots(records);
+    report_.evidence = std::move(roots.evidence);
+    report_.root_a = roots.root_a;
+    report_.root_b = roots.root_b;
+    report_.challenges_used = records.challenges.size();
+    report_.tier = Tier::kExecution;
+    fill_sites(records, state_.outcomes, report_);
+    fill_effect(records, state_.outcomes, test_, report_);
+    fill_divergence(records, report_);
+    fill_notes();
+    return finish(records);
+  }
+
+  void fill_notes() {
+    if (artifacts_equal())
+      report_.notes.push_back(
+          "The weights and the tokenizer are equal as values; executed on request.");
+    const std::string changed = changed_tensors(state_.artifact_a, state_.artifact_b);
+    if (!changed.empty()) report_.notes.push_back(changed + ".");
+    if (a_.arch.layers != b_.arch.layers) {
+      report_.notes.push_back("The models have " + std::to_string(a_.arch.layers) + " and " +
+                              std::to_string(b_.arch.layers) +
+                              " layers; sites that only one has are not compared.");
+    }
+    if (a_.arch.d_model != b_.arch.d_model) {
+      report_.notes.push_back("The models have widths " + std::to_string(a_.arch.d_model) +
+                              " and " + std::to_string(b_.arch.d_model) +
+                              "; only their logits can be compared.");
+    }
+    if (resumed_)
+      report_.notes.push_back("Resumed from " + options_.resume_dir +
+                              "; time and bytes are of this process only.");
+  }
+
+  Result<VerifyReport> finish(const TranscriptRecords& records) {
+    if (!options_.transcript_path.empty()) {
+      ASSAY_RETURN_IF_ERROR(write_transcript(options_.transcript_path, records));
+    }
+    report_.bytes_read = bytes_read();
+    report_.peak_rss_bytes = peak_rss_bytes();
+    report_.seconds = seconds();
+    if (resume_ != nullptr) ASSAY_RETURN_IF_ERROR(resume_->remove_state());
+    return std::move(report_);
+  }
+
+  // --- measurement
+  // ------------------------------------------------------------------------------------------------
+
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+  uint64_t bytes_read() const {
+    uint64_t bytes = artifact_bytes_read_;
+    if (stream_ != nullptr) bytes += stream_->bytes_read();
+    if (executor_a_ != nullptr) bytes += executor_a_->embedding_bytes_read();
+    if (executor_b_ != nullptr) bytes += executor_b_->embedding_bytes_read();
+    return bytes;
+  }
+
+  void report_progress(std::string stage, double fraction) const {
+    if (!progress_) return;
+    Progress progress{.stage = std::move(stage),
+                      .fraction = fraction,
+                      .bytes_read = bytes_read(),
+                      .seconds = seconds()};
+    progress.challenges_used = test_.count();
+    if (test_.count() > 0) {
+      progress.mean = test_.mean();
+      progress.lower = test_.lower();
+      progress.upper = test_.upper();
+    }
+    progress_(progress);
+  }
+
+  const VerifyOptions& options_;
+  const ProgressFn& progress_;
+  const ForecastFn& forecast_;
+  std::chrono::steady_clock::time_point start_;
+  uint64_t memory_bytes_ = 0;
+  Bytes key_;
+  Model a_;
+  Model b_;
+  ComputeContext compute_;
+  std::unique_ptr<ResumeFolder> resume_;
+  Digest resume_identity_{};  // taken before the key is derived from the artifacts
+  bool resumed_ = false;
+  RunState state_;
+  uint64_t artifact_bytes_read_ = 0;
+  ChallengeSet set_;
+  std::vector<Step> steps_;
+  std::vector<uint64_t> wave_ends_;
+  std::vector<SequenceTile> tiles_;  // of the present wave
+  std::vector<SequenceTile> head_tiles_;
+  std::string wave_name_;
+  ExecutionPlan plan_;
+  std::unique_ptr<PanelStream> stream_;  // outlives the executors, which hold its panels
+  std::unique_ptr<StreamingExecutor> executor_a_;
+  std::unique_ptr<StreamingExecutor> executor_b_;
+  std::unique_ptr<SiteComparison> comparison_;
+  MeanTest test_;
+  VerifyReport report_;
+};
+
+}  // namespace
+
+Result<VerifyReport> verify(const VerifyOptions& options, const ProgressFn& progress,
+                            const ForecastFn& forecast) {
+  // The test's constructor takes valid options only.
+  ASSAY_RETURN_IF_ERROR(check_options({.alpha = options.alpha, .delta = options.delta}));
+  Verification verification(options, progress, forecast);
+  return verification.run();
+}
+
+}  // namespace assay
