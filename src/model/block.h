@@ -1,6 +1,6 @@
 // Block: the forward computation of one transformer block over a tile of tokens, for any source of
 // weights. Streamed and resident execution share it, so they share their bits. Tested through
-// executor_test.cc and engine_test.cc.
+// reference_test.cc and determinism_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Segment: the weights between two sites, and how they are cut into panels for a buffer. Tested in
-// executor_test.cc.
+// model_test.cc.
 #pragma once
 
 #include <cstdint>

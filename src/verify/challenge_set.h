@@ -1,5 +1,5 @@
 // ChallengeSet: all challenges of a run as both models will read them, committed to before any
-// model sees one. Tested in challenge_set_test.cc.
+// model sees one. Tested in session_test.cc.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // Verdict: from what a run observed to what its report says. Pure functions of the records; each
-// fills its part of the report. Tested in verdict_test.cc.
+// fills its part of the report. Tested in session_test.cc.
 #pragma once
 
 #include <span>
