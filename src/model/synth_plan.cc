@@ -124,7 +124,7 @@ Result<uint64_t> parse_params(std::string_view text) {
   if (code != std::errc() || end != number.data() + number.size()) return error;
   value *= factor;
   if (!(value >= 1 && value <= 1e15)) return error;
-  return static_cast<uint64_t>(value + 0.5);
+  return static_cast<uint64_t>(std::nearbyint(value));
 }
 
 std::vector<SynthTensor> synth_tensors(const SynthShape& shape, DType type) {

@@ -11,7 +11,10 @@
 #include "base/file.h"
 #include "crypto/sha256.h"
 #include "model/checkpoint.h"
+#include "model/compute.h"
+#include "model/engine.h"
 #include "model/heap_meter.h"
+#include "model/model.h"
 
 namespace assay {
 namespace {
@@ -134,6 +137,39 @@ TEST_F(SynthTest, OpensAsTheModelItClaimsToBe) {
     EXPECT_EQ(model->tensors.contains("output.weight"), !report->shape.tied);
     EXPECT_EQ(std::get<std::vector<std::string>>(model->meta.at("tokenizer.ggml.tokens")).size(),
               report->shape.vocab);
+  }
+}
+
+// Tokenizer, family and executor accept it, and it behaves like a model: finite logits that are
+// neither flat nor one-hot and depend on the prompt.
+TEST_F(SynthTest, RunsAsAModel) {
+  for (const uint64_t params : {300'000u, 8'400'000u}) {
+    ASSERT_TRUE(synthesize({.path = path("m.gguf"), .params = params, .sync = false}).ok());
+    const auto model = open_model(path("m.gguf"));
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    ASSERT_NE(model->tokenizer, nullptr);
+    const std::string text = "Bado cefu, 12 \xC3\xA9!";
+    const auto tokens = model->tokenizer->encode(text);
+    ASSERT_TRUE(tokens.ok()) << tokens.status().message();
+    EXPECT_LT(tokens->size(), text.size());
+    const auto decoded = model->tokenizer->decode(*tokens);
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_THAT(*decoded, HasSubstr(text));
+
+    auto compute = make_compute(1);
+    ASSERT_TRUE(compute.ok()) << compute.status().message();
+    auto engine = Engine::load(*model, *compute, 64);
+    ASSERT_TRUE(engine.ok()) << engine.status().message();
+    const auto logits = (*engine)->forward(*tokens);
+    ASSERT_TRUE(logits.ok()) << logits.status().message();
+    double square = 0;
+    for (const float logit : *logits) {
+      ASSERT_LT(std::fabs(logit), 100.0F);
+      square += static_cast<double>(logit) * static_cast<double>(logit);
+    }
+    const double deviation = std::sqrt(square / static_cast<double>(logits->size()));
+    EXPECT_GT(deviation, 1.0);
+    EXPECT_LT(deviation, 4.0);
   }
 }
 

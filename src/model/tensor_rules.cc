@@ -2,31 +2,12 @@
 
 #include <algorithm>
 
+#include "model/utf8.h"
+
 namespace assay {
-namespace {
-
-// The number of bytes of the UTF-8 sequence at text[i], or 0 when it is not one: overlong forms,
-// surrogates and code points above U+10FFFF are refused.
-size_t utf8_sequence(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return static_cast<uint8_t>(text[k]); };
-  const uint8_t lead = byte(i);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() - i < length) return 0;
-  for (size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-  }
-  const uint8_t second = byte(i + 1);
-  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return 0;
-  if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return 0;
-  return length;
-}
-
-}  // namespace
-
 bool is_valid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    const size_t length = utf8_sequence(text, i);
+    const size_t length = utf8_prefix(text.substr(i));
     if (length == 0) return false;
     i += length;
   }
