@@ -175,7 +175,7 @@ class SpmTokenizer::Merger {
 
 Result<std::unique_ptr<Tokenizer>> SpmTokenizer::create(SpmVocabulary vocabulary,
                                                         const std::string& source) {
-  std::unique_ptr<SpmTokenizer> tokenizer(new SpmTokenizer(std::move(vocabulary)));
+  auto tokenizer = std::make_unique<SpmTokenizer>(Unchecked{}, std::move(vocabulary));
   ASSAY_RETURN_IF_ERROR(tokenizer->check_pieces(source));
   ASSAY_RETURN_IF_ERROR(tokenizer->check_special_ids(source));
   ASSAY_RETURN_IF_ERROR(tokenizer->index_pieces(source));

@@ -64,8 +64,12 @@ class SpmTokenizer final : public Tokenizer {
 
  private:
   class Merger;
+  struct Unchecked {};  // only create() can make one
 
-  explicit SpmTokenizer(SpmVocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}
+ public:
+  SpmTokenizer(Unchecked, SpmVocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}
+
+ private:
   Status check_pieces(const std::string& source);
   Status check_special_ids(const std::string& source);
   Status index_pieces(const std::string& source);
