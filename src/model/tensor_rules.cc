@@ -5,6 +5,7 @@
 #include "model/utf8.h"
 
 namespace assay {
+
 bool is_valid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_prefix(text.substr(i));
