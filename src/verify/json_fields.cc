@@ -1,5 +1,7 @@
 #include "verify/json_fields.h"
 
+#include "verify/decimal.h"
+
 namespace assay {
 namespace {
 
@@ -72,9 +74,39 @@ std::string JsonFields::text(const char* name, size_t bytes_max) {
 
 Digest JsonFields::digest(const char* name) { return bytes<sizeof(Digest)>(name); }
 
-const Json& JsonFields::array(const char* name, size_t count_max) {
+bool JsonFields::is_null(const char* name) {
   const Json* value = find(name);
-  if (value == nullptr) return empty_array();
+  return value == nullptr || value->is_null();
+}
+
+std::optional<std::string> JsonFields::text_or_null(const char* name, size_t bytes_max) {
+  if (is_null(name)) return std::nullopt;
+  return text(name, bytes_max);
+}
+
+std::optional<Digest> JsonFields::digest_or_null(const char* name) {
+  if (is_null(name)) return std::nullopt;
+  return digest(name);
+}
+
+double JsonFields::decimal(const char* name) {
+  constexpr size_t kDecimalBytesMax = 32;
+  const std::string spelled = text(name, kDecimalBytesMax);
+  if (!ok()) return 0;
+  const Result<double> value = from_decimal(spelled);
+  if (value.ok()) return *value;
+  fail(name, value.status().message());
+  return 0;
+}
+
+std::optional<double> JsonFields::decimal_or_null(const char* name) {
+  if (is_null(name)) return std::nullopt;
+  return decimal(name);
+}
+
+const Json& JsonFields::array(const char* name, size_t count_max, bool nullable) {
+  const Json* value = find(name);
+  if (value == nullptr || (nullable && value->is_null())) return empty_array();
   if (!value->is_array()) {
     fail(name, "expected an array");
     return empty_array();

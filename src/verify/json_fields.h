@@ -3,6 +3,7 @@
 // transcript_file_test.cc. Include from .cc files only (base/json.h is heavy).
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,7 +25,12 @@ class JsonFields {
   uint64_t number(const char* name, uint64_t max);
   // Length in bytes.
   std::string text(const char* name, size_t bytes_max);
+  std::optional<std::string> text_or_null(const char* name, size_t bytes_max);
   Digest digest(const char* name);
+  std::optional<Digest> digest_or_null(const char* name);
+  // A string that to_decimal (decimal.h) wrote.
+  double decimal(const char* name);
+  std::optional<double> decimal_or_null(const char* name);
   template <size_t N>
   std::array<uint8_t, N> bytes(const char* name) {
     Result<std::array<uint8_t, N>> value = array_from_hex<N>(text(name, 2 * N));
@@ -32,8 +38,8 @@ class JsonFields {
     fail(name, value.status().message());
     return {};
   }
-  // An array of at most count_max elements, or an empty one.
-  const Json& array(const char* name, size_t count_max);
+  // An array of at most count_max elements, or an empty one; nullable: null gives an empty one too.
+  const Json& array(const char* name, size_t count_max, bool nullable = false);
   // An object (or, when nullable, null); the caller reads it with another JsonFields.
   const Json& object(const char* name, bool nullable = false);
 
@@ -47,6 +53,7 @@ class JsonFields {
 
  private:
   const Json* find(const char* name);
+  bool is_null(const char* name);
 
   const Json* value_;
   std::string path_;

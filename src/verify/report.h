@@ -89,6 +89,7 @@ struct RunEvidence {
   std::vector<Digest> unused_commitments;
   std::vector<ChallengeEvidence> challenges;
   std::vector<SiteEvidence> sites;
+  std::vector<std::string> prompts;  // of a census, in order, so that it can be replayed
 };
 
 struct Effect {
