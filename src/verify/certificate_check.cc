@@ -195,6 +195,11 @@ class Checker {
       if (e_.challenges[i].tokens == 0) {
         return "challenge " + std::to_string(i) + " has no scored token";
       }
+      if (e_.challenges[i].tokens > r_.challenge_tokens_max) {
+        return "challenge " + std::to_string(i) + " has " +
+               std::to_string(e_.challenges[i].tokens) + " tokens; at most " +
+               std::to_string(r_.challenge_tokens_max) + " were asked for";
+      }
       tokens += e_.challenges[i].tokens;
       commitments.insert(e_.challenges[i].commitment);
     }
