@@ -9,6 +9,7 @@
 #include "model/executor.h"
 #include "verify/challenge_set.h"
 #include "verify/comparison.h"
+#include "verify/json_fields.h"
 #include "verify/resume.h"
 #include "verify/verdict.h"
 #include "verify/waves.h"
@@ -56,8 +57,8 @@ Status check_verify_options(const VerifyOptions& o) {
   if (o.prompts)
     ASSAY_RETURN_IF_ERROR(range("the number of prompts", o.prompts->size(), 1, kPromptsMax));
   ASSAY_RETURN_IF_ERROR(range("--challenge-tokens", o.challenge_tokens, 2, kChallengeTokensMax));
-  if (o.run_id.empty() || o.run_id.size() > 256) {
-    return invalid_argument("--run-id must have 1 to 256 bytes");
+  if (o.run_id.empty() || o.run_id.size() > 256 || !is_utf8(o.run_id)) {
+    return invalid_argument("--run-id must be UTF-8 of 1 to 256 bytes");
   }
   return ok_status();
 }
@@ -577,6 +578,7 @@ class Verification {
     if (!options_.transcript_path.empty()) {
       ASSAY_RETURN_IF_ERROR(write_transcript(options_.transcript_path, records));
     }
+    if (options_.prompts) report_.evidence.prompts = *options_.prompts;
     report_.bytes_read = bytes_read();
     report_.peak_rss_bytes = peak_rss_bytes();
     report_.seconds = seconds();
