@@ -14,7 +14,7 @@
 
 namespace assay {
 
-inline constexpr size_t kCertificateBytesMax = size_t{8} << 20;
+inline constexpr size_t kCertificateTextMax = size_t{8} << 20;
 
 // Canonical JSON, one line and a newline at the end. The prompts of a census go in when they are
 // UTF-8 of at most 1 MiB together; of paths only the last component does.

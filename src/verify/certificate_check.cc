@@ -8,6 +8,8 @@
 #include "verify/certificate.h"
 #include "verify/certificate_body.h"
 #include "verify/certificate_steps.h"
+#include "verify/challenge.h"
+#include "verify/challenge_set.h"
 #include "verify/decimal.h"
 #include "verify/json_fields.h"
 #include "verify/transcript.h"
@@ -30,7 +32,7 @@ struct Envelope {
 Result<Envelope> read_envelope(const std::string& text) {
   Envelope out;
   ASSAY_ASSIGN_OR_RETURN(out.json, parse_json(text, "certificate",
-                                              {.depth_max = 8, .bytes_max = kCertificateBytesMax}));
+                                              {.depth_max = 8, .bytes_max = kCertificateTextMax}));
   JsonFields fields(out.json, "certificate");
   const Json& body = fields.object("body");
   JsonFields signature(fields.object("signature"), "certificate: signature");
@@ -46,21 +48,6 @@ Result<Envelope> read_envelope(const std::string& text) {
   // Every field was read as a string, integer or flag: nothing is left that has no canonical form.
   out.body = canonical_json(body);
   return out;
-}
-
-// challenge_seed() and the key of both files, as docs/formats/certificate.md states them.
-Digest key_of(const VerifyReport& report) {
-  Bytes content;
-  append_bytes(content, as_bytes("assay.key.v1"));
-  append_bytes(content, report.model_a.digest);
-  append_bytes(content, report.model_b.digest);
-  return sha256(content);
-}
-Digest seed_of(const Digest& key, std::string_view run_id, uint64_t index) {
-  Bytes message;
-  append_bytes(message, as_bytes(run_id));
-  append_le(message, index);
-  return hmac_sha256(key, message);
 }
 
 class Checker {
@@ -222,13 +209,13 @@ class Checker {
   Fault seeds() const {
     if (r_.scope == Scope::kCensus) return {};
     std::set<Digest> distinct;
-    const Digest key = key_of(r_);
+    const Bytes key = key_of_files(r_.model_a.digest, r_.model_b.digest);
     for (size_t i = 0; i < e_.challenges.size(); ++i) {
       const Digest& seed = e_.challenges[i].seed;
       if (!distinct.insert(seed).second) {
         return "the seed of challenge " + std::to_string(i) + " appears twice";
       }
-      if (r_.key_source == KeySource::kFiles && seed != seed_of(key, r_.run_id, i)) {
+      if (r_.key_source == KeySource::kFiles && seed != challenge_seed(key, r_.run_id, i)) {
         return "the seed of challenge " + std::to_string(i) +
                " does not follow from the digests of both files and the run id";
       }

@@ -1,5 +1,6 @@
 #include "verify/json_fields.h"
 
+#include "model/utf8.h"
 #include "verify/decimal.h"
 
 namespace assay {
@@ -150,6 +151,9 @@ std::string to_utf8(std::string_view text) {
   return replaced.is_string() ? replaced.get<std::string>() : std::string();
 }
 
-bool is_utf8(std::string_view text) { return to_utf8(text) == text; }
+bool is_utf8(std::string_view text) {
+  while (const size_t bytes = utf8_prefix(text)) text.remove_prefix(bytes);
+  return text.empty();
+}
 
 }  // namespace assay
