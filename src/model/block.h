@@ -1,6 +1,6 @@
 // Block: the forward computation of one transformer block over a tile of tokens, for any source of
 // weights. Streamed and resident execution share it, so they share their bits. Tested through
-// reference_test.cc and determinism_test.cc.
+// engine_test.cc and executor_test.cc.
 #pragma once
 
 #include <cstdint>

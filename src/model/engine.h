@@ -1,5 +1,5 @@
 // Engine: a model held in memory, for generation and interactive use. The same blocks as the
-// streaming executor, so the same bits. Tested in reference_test.cc and determinism_test.cc.
+// streaming executor, so the same bits. Tested in engine_test.cc and executor_test.cc.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
 // StreamingExecutor: runs one model over a wave of sequences, layer-major: each segment's weights
 // are loaded once and all sequences pushed through before the next (04-white-box). Keeps only the
-// residual streams. Tested in determinism_test.cc.
+// residual streams. Tested in executor_test.cc.
 //
 // The caller drives it segment by segment and may look at the residuals in between; several
 // executors may share one PanelStream, as long as enqueue and run come in the same order.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
+
 namespace assay {
 namespace {
 
@@ -78,7 +80,8 @@ TEST_F(PlanTest, RefusalNamesTheSmallestBoundThatIsEnough) {
   const std::string& message = refused.status().message();
   const size_t at = message.find("--memory ");
   ASSERT_NE(at, std::string::npos) << message;
-  const uint64_t least = std::stoull(message.substr(at + 9));
+  uint64_t least = 0;
+  std::from_chars(message.data() + at + 9, message.data() + message.size(), least);
   EXPECT_TRUE(plan_execution(request(least)).ok()) << message;
   EXPECT_FALSE(plan_execution(request(least - 1)).ok()) << message;
 }

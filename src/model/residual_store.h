@@ -1,5 +1,5 @@
 // ResidualStore: the residual stream of all tokens of a wave, [tokens, width] f32, in memory or in
-// a scratch file. Tested in determinism_test.cc.
+// a scratch file. Tested in executor_test.cc.
 #pragma once
 
 #include <memory>

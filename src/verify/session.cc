@@ -1,15 +1,13 @@
 #include "verify/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <set>
 
 #include "base/memory.h"
-#include "model/executor.h"
 #include "verify/challenge_set.h"
-#include "verify/comparison.h"
 #include "verify/json_fields.h"
+#include "verify/lockstep.h"
 #include "verify/resume.h"
 #include "verify/verdict.h"
 #include "verify/waves.h"
@@ -23,27 +21,6 @@ constexpr uint64_t kMemoryBytesMin = uint64_t{16} << 20;
 constexpr size_t kArtifactBufferMax = size_t{8} << 20;
 constexpr uint64_t kKeyFileBytesMax = 4096;
 constexpr uint64_t kKeyFileBytesMin = 16;
-
-// One step advances each model that has the site to it.
-struct Step {
-  std::string site;
-  std::optional<size_t> segment_a;
-  std::optional<size_t> segment_b;
-};
-
-std::vector<Step> make_steps(const Model& a, const Model& b) {
-  const size_t blocks_a = segment_count(a) - 1;
-  const size_t blocks_b = segment_count(b) - 1;
-  std::vector<Step> steps;
-  for (size_t s = 0; s < std::max(blocks_a, blocks_b); ++s) {
-    Step step{.site = segment_site(blocks_a > s ? a : b, s)};
-    if (s < blocks_a) step.segment_a = s;
-    if (s < blocks_b) step.segment_b = s;
-    steps.push_back(std::move(step));
-  }
-  steps.push_back({"final", blocks_a, blocks_b});
-  return steps;
-}
 
 Status check_verify_options(const VerifyOptions& o) {
   ASSAY_RETURN_IF_ERROR(check_options({.alpha = o.alpha, .delta = o.delta}));
@@ -69,7 +46,8 @@ class Verification {
       : options_(options),
         progress_(progress),
         forecast_(forecast),
-        start_(std::chrono::steady_clock::now()),
+        clock_(options.clock != nullptr ? *options.clock : monotonic_clock()),
+        start_(clock_.seconds()),
         test_({.alpha = options.alpha, .delta = options.delta}) {}
 
   Result<VerifyReport> run() {
@@ -96,8 +74,7 @@ class Verification {
   }
 
  private:
-  // --- artifact answers
-  // -------------------------------------------------------------------------------------------
+  // Artifact answers.
 
   Result<Bytes> load_key() {
     if (!options_.key_file) return Bytes();
@@ -227,8 +204,7 @@ class Verification {
         TranscriptRecords{.run_id = options_.run_id, .a = identity_a(), .b = identity_b()});
   }
 
-  // --- preparation
-  // ------------------------------------------------------------------------------------------------
+  // Preparation.
 
   RunIdentity identity_a() const {
     return {std::string(kProfileId), report_.model_a.canonical_digest,
@@ -248,7 +224,7 @@ class Verification {
       return data_loss(options_.resume_dir +
                        " holds more than this run has; remove it to start from the beginning");
     }
-    for (size_t i = 0; i < state_.observed.size(); ++i) name_challenge(i);
+    for (size_t i = 0; i < state_.observed.size(); ++i) name_challenge(set_, i, state_);
     for (size_t i = 0; i < state_.challenges_done; ++i) test_.add(state_.observed[i].tv);
 
     size_t tokens_max = 0;
@@ -312,33 +288,34 @@ class Verification {
     return text;
   }
 
-  void name_challenge(size_t i) {
-    TranscriptChallenge& challenge = state_.observed[i];
-    challenge.seed = set_.seeds[i];
-    challenge.commitment = set_.commitments[i];
-    challenge.tokens.assign(set_.tokens_a[i].begin(), set_.tokens_a[i].end());
-    challenge.scored = static_cast<uint32_t>(set_.tokens_a[i].size());
-  }
-
-  // --- execution
-  // --------------------------------------------------------------------------------------------------
+  // Execution.
 
   Status execute() {
-    stream_ = std::make_unique<PanelStream>(plan_.buffer_bytes);
-    const StreamingExecutor::Options executor_options{.plan = &plan_,
-                                                      .sequence_tokens_max = set_.tokens_max(),
-                                                      .scratch_folder = scratch_folder()};
-    ASSAY_ASSIGN_OR_RETURN(executor_a_,
-                           StreamingExecutor::create(a_, compute_, *stream_, executor_options));
-    ASSAY_ASSIGN_OR_RETURN(executor_b_,
-                           StreamingExecutor::create(b_, compute_, *stream_, executor_options));
-    comparison_ = std::make_unique<SiteComparison>(std::string(kProfileId), compute_);
+    ASSAY_ASSIGN_OR_RETURN(
+        lockstep_,
+        Lockstep::create(
+            {.a = &a_,
+             .b = &b_,
+             .set = &set_,
+             .plan = &plan_,
+             .scratch_folder = scratch_folder(),
+             .resume = resume_.get(),
+             .progress = [this](const std::string& site,
+                                double fraction) { report_progress(wave_name_ + site, fraction); },
+             .after_step = [this](ResidualStore& a,
+                                  ResidualStore& b) { return save_state(&a, &b); }},
+            compute_));
     for (const uint64_t end : wave_ends_) {
       if (end <= state_.challenges_done) {
         if (decided()) return ok_status();
         continue;
       }
-      ASSAY_RETURN_IF_ERROR(run_wave(end));
+      const uint64_t begin = state_.challenges_done;
+      wave_name_ = "challenges " + std::to_string(begin + 1) + "-" + std::to_string(end) + " of " +
+                   std::to_string(set_.size()) + ": ";
+      ASSAY_RETURN_IF_ERROR(lockstep_->run_wave(end, state_));
+      for (uint64_t i = begin; i < end; ++i) test_.add(state_.observed[i].tv);
+      ASSAY_RETURN_IF_ERROR(save_state(nullptr, nullptr));
       if (decided()) return ok_status();
     }
     return ok_status();
@@ -354,181 +331,12 @@ class Verification {
     return error ? "." : folder;
   }
 
-  Status run_wave(uint64_t end) {
-    const size_t begin = state_.challenges_done;
-    const size_t count = end - begin;
-    const bool midway = state_.wave_end == end && state_.steps_done > 0;
-    wave_name_ = "challenges " + std::to_string(begin + 1) + "-" + std::to_string(end) + " of " +
-                 std::to_string(set_.size());
-    cut_wave(begin, count);
-    ASSAY_RETURN_IF_ERROR(executor_a_->begin(wave_of(set_.tokens_a, begin, count)));
-    ASSAY_RETURN_IF_ERROR(executor_b_->begin(wave_of(set_.tokens_b, begin, count)));
-    if (midway) {
-      ASSAY_RETURN_IF_ERROR(take_up_wave());
-    } else {
-      state_.wave_end = end;
-      state_.steps_done = 0;
-      state_.observed.resize(end);
-      state_.outcomes.resize(end);
-      for (size_t i = begin; i < end; ++i) name_challenge(i);
-    }
-    const size_t first = state_.steps_done;
-    for (size_t step = first; step < steps_.size(); ++step) {
-      // Reads run one step ahead of the computation.
-      if (step == first) enqueue(step);
-      if (step + 1 < steps_.size()) enqueue(step + 1);
-      report_progress(wave_name_ + ": " + steps_[step].site,
-                      static_cast<double>(step) / static_cast<double>(steps_.size() + 1));
-      ASSAY_RETURN_IF_ERROR(run_step(step, begin));
-      state_.steps_done = step + 1;
-      ASSAY_RETURN_IF_ERROR(save_state(&executor_a_->residuals(), &executor_b_->residuals()));
-    }
-    ASSAY_RETURN_IF_ERROR(run_head(begin));
-    for (size_t i = begin; i < end; ++i) test_.add(state_.observed[i].tv);
-    state_.challenges_done = end;
-    state_.steps_done = 0;
-    return save_state(nullptr, nullptr);
-  }
-
-  void cut_wave(size_t begin, size_t count) {
-    std::vector<size_t> lengths(count);
-    for (size_t i = 0; i < count; ++i) {
-      lengths[i] = std::max(set_.tokens_a[begin + i].size(), set_.tokens_b[begin + i].size());
-    }
-    tiles_ = cut_tiles(lengths, plan_.tile_tokens);
-    head_tiles_ = cut_tiles(lengths, plan_.head_tile_tokens);
-  }
-
-  StreamingExecutor::Wave wave_of(const std::vector<std::vector<TokenId>>& tokens, size_t begin,
-                                  size_t count) const {
-    const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(begin);
-    return {.sequences = {first, first + static_cast<std::ptrdiff_t>(count)},
-            .tiles = tiles_,
-            .head_tiles = head_tiles_};
-  }
-
-  Status take_up_wave() {
-    ASSAY_RETURN_IF_ERROR(
-        resume_->load_residuals(executor_a_->residuals(), executor_b_->residuals()));
-    size_t segments_a = 0;
-    size_t segments_b = 0;
-    for (size_t step = 0; step < state_.steps_done; ++step) {
-      if (steps_[step].segment_a) ++segments_a;
-      if (steps_[step].segment_b) ++segments_b;
-    }
-    executor_a_->resume_at(segments_a);
-    executor_b_->resume_at(segments_b);
-    return ok_status();
-  }
-
-  void enqueue(size_t step) {
-    if (steps_[step].segment_a) executor_a_->enqueue(*steps_[step].segment_a);
-    if (steps_[step].segment_b) executor_b_->enqueue(*steps_[step].segment_b);
-  }
-
-  Status run_step(size_t index, size_t begin) {
-    const Step& step = steps_[index];
-    if (step.segment_a) ASSAY_RETURN_IF_ERROR(executor_a_->run(*step.segment_a));
-    if (step.segment_b) ASSAY_RETURN_IF_ERROR(executor_b_->run(*step.segment_b));
-    for (const SequenceTile& tile : tiles_) {
-      const TileLengths lengths = lengths_of(tile);
-      const std::span<TranscriptChallenge> challenges(&state_.observed[begin + tile.first_sequence],
-                                                      tile.sequences);
-      SiteRows rows_a{.width = a_.arch.d_model};
-      SiteRows rows_b{.width = b_.arch.d_model};
-      std::vector<float> scratch_a;
-      std::vector<float> scratch_b;
-      if (step.segment_a) {
-        ASSAY_ASSIGN_OR_RETURN(rows_a.rows, tile_rows(*executor_a_, tile, lengths.a, scratch_a));
-        comparison_->observe(Side::kA, step.site, rows_a, lengths.a, challenges);
-      }
-      if (step.segment_b) {
-        ASSAY_ASSIGN_OR_RETURN(rows_b.rows, tile_rows(*executor_b_, tile, lengths.b, scratch_b));
-        comparison_->observe(Side::kB, step.site, rows_b, lengths.b, challenges);
-      }
-      if (!step.segment_a || !step.segment_b) continue;
-      const auto distances = comparison_->distances(rows_a, rows_b, lengths);
-      for (size_t i = 0; i < distances.size(); ++i) {
-        state_.outcomes[begin + tile.first_sequence + i].sites.push_back(distances[i]);
-      }
-    }
-    return ok_status();
-  }
-
-  TileLengths lengths_of(const SequenceTile& tile) const {
-    TileLengths lengths;
-    for (size_t s = 0; s < tile.sequences; ++s) {
-      lengths.a.push_back(executor_a_->length(tile.first_sequence + s));
-      lengths.b.push_back(executor_b_->length(tile.first_sequence + s));
-    }
-    return lengths;
-  }
-
-  static Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& tile,
-                                        std::span<const size_t> lengths,
-                                        std::vector<float>& scratch) {
-    size_t tokens = 0;
-    for (const size_t length : lengths) tokens += length;
-    ResidualStore& store = executor.residuals();
-    if (store.spilled()) scratch.resize(tokens * store.width());
-    ASSAY_ASSIGN_OR_RETURN(float* rows,
-                           store.get(executor.offset(tile.first_sequence), tokens, scratch));
-    return static_cast<const float*>(rows);
-  }
-
-  Status run_head(size_t begin) {
-    const bool hold = executor_a_->head_fits() && executor_b_->head_fits();
-    executor_a_->begin_head(hold);
-    executor_b_->begin_head(hold);
-    const auto enqueue_tile = [&](size_t tile) {
-      executor_a_->enqueue_head(tile);
-      executor_b_->enqueue_head(tile);
-    };
-    enqueue_tile(0);
-    for (size_t t = 0; t < head_tiles_.size(); ++t) {
-      if (t + 1 < head_tiles_.size()) enqueue_tile(t + 1);
-      report_progress(wave_name_ + ": logits",
-                      (static_cast<double>(steps_.size()) +
-                       static_cast<double>(t) / static_cast<double>(head_tiles_.size())) /
-                          static_cast<double>(steps_.size() + 1));
-      ASSAY_ASSIGN_OR_RETURN(const auto logits_a, executor_a_->logits(t));
-      ASSAY_ASSIGN_OR_RETURN(const auto logits_b, executor_b_->logits(t));
-      compare_logits(head_tiles_[t], begin, logits_a, logits_b);
-    }
-    executor_a_->end_head();
-    executor_b_->end_head();
-    return ok_status();
-  }
-
-  void compare_logits(const SequenceTile& tile, size_t begin, std::span<const float> logits_a,
-                      std::span<const float> logits_b) {
-    const TileLengths lengths = lengths_of(tile);
-    const size_t first = begin + tile.first_sequence;
-    const std::span<TranscriptChallenge> challenges(&state_.observed[first], tile.sequences);
-    const SiteRows rows_a{logits_a.data(), a_.arch.vocab};
-    const SiteRows rows_b{logits_b.data(), b_.arch.vocab};
-    comparison_->observe(Side::kA, "logits", rows_a, lengths.a, challenges);
-    comparison_->observe(Side::kB, "logits", rows_b, lengths.b, challenges);
-    const auto distances = comparison_->distances(rows_a, rows_b, lengths);
-    std::vector<bool> same_input(tile.sequences);
-    for (size_t i = 0; i < tile.sequences; ++i)
-      same_input[i] = set_.tokens_a[first + i] == set_.tokens_b[first + i];
-    const auto outcomes =
-        logits_distances(set_.symbols, logits_a, logits_b, lengths, same_input, compute_);
-    for (size_t i = 0; i < tile.sequences; ++i) {
-      state_.outcomes[first + i].sites.push_back(distances[i]);
-      state_.outcomes[first + i].logits = outcomes[i];
-      challenges[i].tv = fixed_from_unit(outcomes[i].tv);
-    }
-  }
-
   Status save_state(ResidualStore* a, ResidualStore* b) {
     if (resume_ == nullptr) return ok_status();
     return resume_->save(resume_identity_, state_, a, b);
   }
 
-  // --- verdict
-  // ----------------------------------------------------------------------------------------------------
+  // Verdict.
 
   Result<VerifyReport> finish_execution() {
     TranscriptRecords records{.run_id = options_.run_id, .a = identity_a(), .b = identity_b()};
@@ -586,18 +394,13 @@ class Verification {
     return std::move(report_);
   }
 
-  // --- measurement
-  // ------------------------------------------------------------------------------------------------
+  // Measurement.
 
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double seconds() const { return clock_.seconds() - start_; }
 
   uint64_t bytes_read() const {
     uint64_t bytes = artifact_bytes_read_;
-    if (stream_ != nullptr) bytes += stream_->bytes_read();
-    if (executor_a_ != nullptr) bytes += executor_a_->embedding_bytes_read();
-    if (executor_b_ != nullptr) bytes += executor_b_->embedding_bytes_read();
+    if (lockstep_ != nullptr) bytes += lockstep_->bytes_read();
     return bytes;
   }
 
@@ -619,7 +422,8 @@ class Verification {
   const VerifyOptions& options_;
   const ProgressFn& progress_;
   const ForecastFn& forecast_;
-  std::chrono::steady_clock::time_point start_;
+  const Clock& clock_;
+  double start_;
   uint64_t memory_bytes_ = 0;
   Bytes key_;
   Model a_;
@@ -633,14 +437,9 @@ class Verification {
   ChallengeSet set_;
   std::vector<Step> steps_;
   std::vector<uint64_t> wave_ends_;
-  std::vector<SequenceTile> tiles_;  // of the present wave
-  std::vector<SequenceTile> head_tiles_;
   std::string wave_name_;
   ExecutionPlan plan_;
-  std::unique_ptr<PanelStream> stream_;  // outlives the executors, which hold its panels
-  std::unique_ptr<StreamingExecutor> executor_a_;
-  std::unique_ptr<StreamingExecutor> executor_b_;
-  std::unique_ptr<SiteComparison> comparison_;
+  std::unique_ptr<Lockstep> lockstep_;
   MeanTest test_;
   VerifyReport report_;
 };

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "verify/report.h"
 
@@ -32,6 +33,7 @@ struct VerifyOptions {
   std::optional<std::vector<std::string>> prompts;  // a census instead of a sample
   std::string resume_dir;                           // empty: none
   std::string transcript_path;                      // empty: none
+  const Clock* clock = nullptr;                     // null: the system's
   bool execute_always = false;  // go on to execution even when the artifacts are already equal
 };
 
