@@ -177,13 +177,13 @@ LogScale scale_of(const std::vector<SiteRow>& rows, double delta, size_t width) 
 std::string bar(const TextStyle& style, const LogScale& scale, double value, double delta) {
   static constexpr std::string_view kEighths[] = {"▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const Glyphs& g = glyphs(style);
-  const Paint color = value > delta ? Paint::kBad : Paint::kAccent;
   const double length = scale.position(value);
   const auto whole = static_cast<size_t>(length);
   const auto eighths = static_cast<size_t>((length - static_cast<double>(whole)) * 8);
   const auto margin = static_cast<size_t>(scale.position(delta));
   Cells cells(scale.width);
   for (size_t i = 0; i < scale.width; ++i) {
+    const Paint color = value > delta && i >= margin ? Paint::kBad : Paint::kAccent;
     if (i < whole) {
       cells.put(i, paint(style, color, g.bar_fill));
     } else if (i == whole && eighths > 0 && g.eighths) {
@@ -220,6 +220,15 @@ std::string scale_line(const TextStyle& style, const LogScale& scale, double del
   dim(0, decade(scale.low));
   dim(scale.width, decade(scale.high));
   return labels.text();
+}
+
+std::string why_not_comparable(const VerifyReport& report, const SiteRow& row) {
+  const std::string& name = report.sites[row.first].site;
+  const auto& sites = report.evidence.sites;
+  const auto found =
+      std::ranges::find_if(sites, [&](const SiteEvidence& site) { return site.site == name; });
+  if (found == sites.end() || found->in_a == found->in_b) return "cannot be compared";
+  return found->in_a ? "only the reference has it" : "only the target has it";
 }
 
 constexpr size_t kLabelWidthMax = 26;
@@ -277,7 +286,11 @@ std::vector<SiteRow> fold_sites(const TextStyle& style, const VerifyReport& repo
                                 size_t rows_max) {
   std::vector<SiteRow> rows;
   for (size_t i = 0; i < report.sites.size(); ++i) {
-    if (report.sites[i].digest_equal && !rows.empty() && rows.back().equal) {
+    const SiteReport& site = report.sites[i];
+    const bool joins =
+        !rows.empty() &&
+        (rows.back().equal ? site.digest_equal : !rows.back().comparable && !site.relative_l2);
+    if (joins) {
       rows.back() = make_row(style, report, rows.back().first, i);
     } else {
       rows.push_back(make_row(style, report, i, i));
@@ -328,7 +341,7 @@ std::vector<std::string> site_plot(const TextStyle& style, const VerifyReport& r
       std::snprintf(cosine, sizeof cosine, "%.5f", row.cosine);
       line += pad_left(cosine, kNumberWidth);
     } else {
-      line += dim("not comparable: only in one model, or wider");
+      line += dim(why_not_comparable(report, row));
     }
     const std::string arrow = arrow_text(style, row);
     if (!arrow.empty()) line += "  " + arrow;

@@ -25,6 +25,12 @@ TEST(FoldSites, RunsOfEqualSitesBecomeOneRow) {
   EXPECT_EQ(fold_sites(kAscii, whole, 24).front().label, "L0-L2");
 }
 
+TEST(FoldSites, SitesThatOneModelLacksBecomeOneRow) {
+  EXPECT_EQ(labels(fold_sites(kAscii, shallow_report(), 24)),
+            (std::vector<std::string>{"L0.post_attn", "L0.post_mlp", "L1.post_attn", "L1.post_mlp",
+                                      "L2-L3", "final", "logits"}));
+}
+
 TEST(FoldSites, RowsCoverEverySiteOnceInOrder) {
   for (const VerifyReport& report :
        {different_report(), edited_report(), deep_report(), shallow_report(), same_bits_report()}) {

@@ -171,6 +171,10 @@ inline VerifyReport shallow_report() {
     report.sites[i].cosine.reset();
     report.sites[i].sketch_hamming.reset();
   }
+  for (const SiteReport& site : report.sites) {
+    const bool in_b = site.relative_l2.has_value();
+    report.evidence.sites.push_back({site.site, test_digest(1), test_digest(2), true, in_b});
+  }
   report.model_b.layers = 2;
   report.notes = {"The models have 4 and 2 layers; sites of the deeper one have no counterpart."};
   return report;
