@@ -25,30 +25,65 @@ Result<CertificateCheck> check(const CheckCommand& command) {
                                    .threads = command.threads});
 }
 
-void print_steps(const TextStyle& style, const CertificateCheck& result) {
-  const Glyphs& g = glyphs(style);
-  size_t name_width = 0;
-  for (const auto& step : result.steps) {
-    name_width = std::max(name_width, display_width(printable(style, step.name)));
+// Runs of 64 hexadecimal digits cut to 16: the whole digests are in the certificate.
+std::string shorten_digests(const TextStyle& style, const std::string& text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find_first_not_of(kHex, at), text.size());
+    if (end - at == 64) {
+      out += text.substr(at, 16) + std::string(glyphs(style).ellipsis);
+    } else {
+      out += text.substr(at, end - at);
+    }
+    at = end;
+    if (at < text.size()) out += text[at++];
   }
-  const size_t mark_width = std::max(display_width(g.check), display_width(g.cross));
-  const size_t indent = 2 + mark_width + 2 + name_width + 2;
-  for (const auto& step : result.steps) {
-    const std::string mark =
-        step.ok ? paint(style, Paint::kGood, g.check) : paint(style, Paint::kBad, g.cross);
-    std::string line = "  " + pad_right(mark, mark_width) + "  " +
-                       pad_right(printable(style, step.name), name_width) + "  ";
-    const std::string state = step.ok ? "ok" : "FAILED";
-    std::string detail = printable(style, step.detail);
-    detail = detail.empty() ? state : state + ": " + detail;
-    const size_t room = style.width > indent + 30 ? style.width - indent : 30;
-    bool first = true;
-    for (const std::string& part : wrap(detail, room)) {
-      line += first ? part : "\n" + std::string(indent, ' ') + part;
-      first = false;
+  return out;
+}
+
+using Steps = std::vector<CertificateCheck::Step>;
+
+// One step a line: "ok" or "FAILED", its name, and what was found.
+void print_steps(const TextStyle& style, const Steps& steps) {
+  constexpr size_t kState = 6;
+  size_t name_width = 0;
+  for (const auto& step : steps) name_width = std::max(name_width, step.name.size());
+  const size_t indent = 2 + kState + 2 + name_width + 2;
+  const size_t room = style.width > indent + 30 ? style.width - indent : 30;
+  for (const auto& step : steps) {
+    const std::string state =
+        step.ok ? paint(style, Paint::kGood, "ok") : paint(style, Paint::kBad, "FAILED");
+    std::string line =
+        "  " + pad_right(state, kState) + "  " + pad_right(printable(style, step.name), name_width);
+    std::string gap = "  ";
+    for (const std::string& part :
+         wrap(shorten_digests(style, printable(style, step.detail)), room)) {
+      line += gap + part;
+      gap = "\n" + std::string(indent, ' ');
     }
     write_out(line + "\n");
   }
+}
+
+// The steps on the file itself, then those of a replay under a heading of their own.
+void print_all_steps(const TextStyle& style, const CertificateCheck& result) {
+  constexpr std::string_view kReplay = "replay: ";
+  Steps own;
+  Steps replayed;
+  for (CertificateCheck::Step step : result.steps) {
+    if (step.name.starts_with(kReplay)) {
+      step.name.erase(0, kReplay.size());
+      replayed.push_back(std::move(step));
+    } else {
+      own.push_back(std::move(step));
+    }
+  }
+  write_out("\n");
+  print_steps(style, own);
+  if (replayed.empty()) return;
+  write_out("\n  " + paint(style, Paint::kBold, "The models, run again") + "\n");
+  print_steps(style, replayed);
 }
 
 void print_conclusion(const TextStyle& style, const CertificateCheck& result, bool replayed) {
@@ -91,8 +126,7 @@ int run_check(const CheckCommand& command, const Console& console) {
     paths.push_back(command.certificate);
     return file_exit_code(result.status(), paths);
   }
-  write_out("\n");
-  print_steps(console.out, *result);
+  print_all_steps(console.out, *result);
   print_conclusion(console.out, *result, !command.replay.empty());
   if (const Status status = flush_out(); !status.ok()) {
     print_error(console, "check", status.message());
