@@ -13,8 +13,8 @@ namespace {
 // Matrices that are wholly in memory, as stored.
 class ResidentMatrices : public MatrixSource {
  public:
-  ResidentMatrices(ComputeContext& compute, size_t k_max)
-      : compute_(compute), scratch_(compute.pool->threads() * matmul_scratch_floats(k_max)) {}
+  ResidentMatrices(ComputeContext& compute, const Model& model)
+      : compute_(compute), scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)) {}
 
   void put(const BoundTensor& tensor, Bytes bytes) { matrices_[&tensor] = std::move(bytes); }
   const uint8_t* get(const BoundTensor& tensor) const { return matrices_.at(&tensor).data(); }
@@ -50,7 +50,7 @@ struct Engine::State {
         compute(c),
         positions_max(positions_max_in),
         tile_max(tile),
-        matrices(c, columns_max(m)),
+        matrices(c, m),
         block(m.arch, c, tile, positions_max_in),
         x(tile * m.arch.d_model),
         last(m.arch.d_model),

@@ -1,5 +1,7 @@
 // Engine against float64 references of an independent implementation (PyTorch, numpy): logits,
 // negative log-likelihoods, site norms and greedy continuations of every llama model at hand.
+#include "model/engine.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "base/json.h"
-#include "model/engine.h"
 
 namespace assay {
 namespace {

@@ -82,7 +82,7 @@ StreamingExecutor::StreamingExecutor(const Model& model, ComputeContext& compute
       stream_(stream),
       options_(options),
       block_(model.arch, compute, options.plan->tile_tokens, options.sequence_tokens_max),
-      matmul_scratch_(compute.pool->threads() * matmul_scratch_floats(columns_max(model))),
+      matmul_scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)),
       tile_scratch_(options.plan->residuals_spilled ? options.plan->tile_tokens * model.arch.d_model
                                                     : 0),
       head_normed_(options.plan->head_tile_tokens * model.arch.d_model),

@@ -1,6 +1,8 @@
 // The proof matrix of 02-determinism: one real model over instruction sets, threads, batches and
 // prefill chunks gives one hash; arithmetic that the profile forbids gives another (the negative
 // control).
+#include "model/executor.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@
 
 #include "base/json.h"
 #include "model/engine.h"
-#include "model/executor.h"
 
 namespace assay {
 namespace {

@@ -68,7 +68,7 @@ TEST(Segment, PanelsCoverEveryRowOnceInOrder) {
   ASSERT_TRUE(model.ok());
   for (size_t segment = 0; segment < segment_count(*model); ++segment) {
     const auto matrices = segment_matrices(*model, segment);
-    const uint64_t largest = columns_max(*model) * 34 / 32;
+    const uint64_t largest = uint64_t{model->arch.d_ff} * 34 / 32;
     for (const uint64_t buffer : {largest, 5 * largest, uint64_t{1} << 20}) {
       std::vector<std::pair<const BoundTensor*, uint64_t>> rows;
       for (const PanelLayout& panel : cut_panels(matrices, buffer)) {

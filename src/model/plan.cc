@@ -26,7 +26,7 @@ Needs needs_of(const PlanRequest& request) {
   Needs needs{.fixed = kProcessBytes + request.extra_bytes, .buffer_min = kBufferBytesMin};
   for (const Model* model : request.models) {
     needs.fixed += resident_bytes(*model);
-    needs.fixed += 4 * request.threads * matmul_scratch_floats(columns_max(*model));
+    needs.fixed += 4 * request.threads * matmul_scratch_floats_max(*model);
     needs.residuals += uint64_t{4} * request.tokens_max * model->arch.d_model;
     for (const BoundTensor& tensor : model->tensors) {
       const uint64_t stride = tensor.info.bytes / tensor.info.rows();

@@ -101,10 +101,11 @@ LayerTensors layer_tensors(const Model& model, const VectorWeights& vectors, siz
           .down = &model.tensor(TensorRole::kFfnDown, layer)};
 }
 
-size_t columns_max(const Model& model) {
+size_t matmul_scratch_floats_max(const Model& model) {
   size_t most = 0;
-  for (const BoundTensor& tensor : model.tensors)
-    most = std::max<size_t>(most, tensor.info.columns());
+  for (const BoundTensor& tensor : model.tensors) {
+    most = std::max(most, matmul_scratch_floats(tensor.info.columns()));
+  }
   return most;
 }
 

@@ -21,8 +21,9 @@ Result<VectorWeights> load_vectors(const Model& model, ComputeContext& compute);
 
 LayerTensors layer_tensors(const Model& model, const VectorWeights& vectors, size_t layer);
 
-// The largest row of any matrix, in elements.
-size_t columns_max(const Model& model);
+// Floats of scratch with which any matrix of the model can be multiplied by one thread. Not simply
+// that of the widest: narrower matrices are decoded in panels of more rows.
+size_t matmul_scratch_floats_max(const Model& model);
 
 // Decodes rows [row0, …) of the tensor given as stored and checks that every value is finite.
 // Errors: DATA_LOSS naming file, tensor, row, column and value.
