@@ -35,7 +35,7 @@ const ChallengeFamilyInfo& draw_family(Prng& prng) {
     if (draw < info.percent) return info;
     draw -= info.percent;
   }
-  ASSAY_CHECK(!"the weights of the families sum to 100");
+  ASSAY_CHECK(false);  // the weights sum to 100
   return kFamilies[0];
 }
 
