@@ -30,14 +30,14 @@ void expect_caught(const std::string& genuine, const std::vector<Lie>& lies, boo
   }
 }
 
-TEST(Lying, AnUnchangedBodySignedByAnotherKeyHoldsAndNamesThatKey) {
+TEST(CertificateLies, AnUnchangedBodySignedByAnotherKeyHoldsAndNamesThatKey) {
   const std::string genuine = certificate(synthetic::report({}));
   const Result<CertificateCheck> check = check_certificate(forged(genuine, [](Json&) {}));
   ASSERT_TRUE(check.ok() && check->ok);
   EXPECT_NE(check->signer, honest_key().public_key());
 }
 
-TEST(Lying, RootsAndCommitments) {
+TEST(CertificateLies, RootsAndCommitments) {
   expect_caught(
       certificate(synthetic::report({.tv = far})),
       {
@@ -75,7 +75,7 @@ TEST(Lying, RootsAndCommitments) {
       /*fit=*/false);
 }
 
-TEST(Lying, ChallengesAndSeeds) {
+TEST(CertificateLies, ChallengesAndSeeds) {
   expect_caught(
       certificate(synthetic::report({.tv = far})),
       {
@@ -114,7 +114,7 @@ TEST(Lying, ChallengesAndSeeds) {
       /*fit=*/true);
 }
 
-TEST(Lying, SeedsOfAKeyFileAreTakenAsStatedButMustBeDistinct) {
+TEST(CertificateLies, SeedsOfAKeyFileAreTakenAsStatedButMustBeDistinct) {
   const std::string genuine =
       certificate(synthetic::report({.key_source = KeySource::kKeyFile, .tv = far}));
   EXPECT_EQ(
@@ -129,7 +129,7 @@ TEST(Lying, SeedsOfAKeyFileAreTakenAsStatedButMustBeDistinct) {
       /*fit=*/true);
 }
 
-TEST(Lying, DistancesAndStatistics) {
+TEST(CertificateLies, DistancesAndStatistics) {
   expect_caught(
       certificate(synthetic::report({})),
       {
@@ -160,7 +160,7 @@ TEST(Lying, DistancesAndStatistics) {
       /*fit=*/true);
 }
 
-TEST(Lying, ADifferenceSoldAsTheSame) {
+TEST(CertificateLies, ADifferenceSoldAsTheSame) {
   const VerifyReport report = synthetic::report({.tv = far});
   expect_caught(certificate(report),
                 {{"verdict", [](Json& b) { b["verdict"] = "SAME"; },
@@ -187,7 +187,7 @@ TEST(Lying, ADifferenceSoldAsTheSame) {
                 /*fit=*/true);
 }
 
-TEST(Lying, OptionsOutOfRange) {
+TEST(CertificateLies, OptionsOutOfRange) {
   expect_caught(
       certificate(synthetic::report({})),
       {
@@ -206,7 +206,7 @@ TEST(Lying, OptionsOutOfRange) {
       /*fit=*/false);
 }
 
-TEST(Lying, StoppingRule) {
+TEST(CertificateLies, StoppingRule) {
   // 0.04 uniform: undecided for long. Cutting the run where it looked best is not allowed.
   const std::string undecided =
       certificate(synthetic::report({.requested = 400, .tv = near_margin}));
@@ -243,7 +243,7 @@ TEST(Lying, StoppingRule) {
                         "on to 320"));
 }
 
-TEST(Lying, Sites) {
+TEST(CertificateLies, Sites) {
   const Shape shape{.layers_a = 3, .layers_b = 2, .tv = far};  // sites 0-5, final 6, logits 7
   expect_caught(
       certificate(synthetic::report(shape)),
@@ -296,7 +296,7 @@ TEST(Lying, Sites) {
       /*fit=*/true);
 }
 
-TEST(Lying, FirstDivergence) {
+TEST(CertificateLies, FirstDivergence) {
   const Shape shape{.layers_a = 5, .layers_b = 5, .tv = far};
   const VerifyReport report = synthetic::report(shape);
   ASSERT_EQ(report.first_divergence->site, "L1.post_mlp");
@@ -334,7 +334,7 @@ TEST(Lying, FirstDivergence) {
                 /*fit=*/true);
 }
 
-TEST(Lying, Exactness) {
+TEST(CertificateLies, Exactness) {
   expect_caught(
       certificate(synthetic::report({.equal_sites = 99, .tv = zero})),
       {
@@ -372,7 +372,7 @@ TEST(Lying, Exactness) {
       /*fit=*/true);
 }
 
-TEST(Lying, Artifacts) {
+TEST(CertificateLies, Artifacts) {
   expect_caught(
       certificate(synthetic::artifact_report()),
       {
@@ -402,7 +402,7 @@ TEST(Lying, Artifacts) {
       /*fit=*/false);
 }
 
-TEST(Lying, Census) {
+TEST(CertificateLies, Census) {
   expect_caught(
       certificate(synthetic::report({.requested = 40, .scope = Scope::kCensus, .tv = far})),
       {
@@ -426,7 +426,7 @@ TEST(Lying, Census) {
 }
 
 // The margin itself is SAME, one unit more is DIFFERENT: integers, without rounding.
-TEST(Lying, CensusIsExactAtTheMargin) {
+TEST(CertificateLies, CensusIsExactAtTheMargin) {
   const auto at = [](Fixed extra) {
     VerifyReport report = synthetic::report(
         {.requested = 4, .scope = Scope::kCensus, .tv = [](Prng&) { return 0.02; }});

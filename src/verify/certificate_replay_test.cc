@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 
 #include "base/file.h"
 #include "verify/certificate.h"
@@ -84,6 +86,30 @@ TEST(CertificateReplay, RunsOfEveryKindHoldAndReplay) {
     const std::string text = certificate_of(options);
     EXPECT_EQ(forging::faults(text), "") << options.target;
     EXPECT_EQ(replay_faults(text, replay_of(options)), "") << options.target;
+  }
+}
+
+// Certificates that were made once, by this code on another day and perhaps another machine, hold
+// and replay for ever. ASSAY_REWRITE=1 makes them again, after a deliberate change of a format.
+TEST(CertificateReplay, KeptCertificatesHoldAndReplay) {
+  std::map<std::string, VerifyOptions> runs = {
+      {"undecided", options_for("lexi-nano-q8_0.gguf")},
+      {"different", options_for("lexi-nano-edit-l2-f32.gguf")},
+      {"census", options_for("lexi-nano-distil-f16.gguf")},
+      {"artifact", options_for("lexi-nano-hf")},
+      {"exact", options_for("lexi-nano-hf")}};
+  runs["different"].challenges = 64;
+  runs["different"].delta = 0.001;
+  runs["census"].prompts = {"In the beginning", "a small \"dog\"\n"};
+  runs["exact"].execute_always = true;
+  for (const auto& [name, options] : runs) {
+    const std::string path = std::string(ASSAY_TESTDATA) + "/certificates/" + name + ".json";
+    if (std::getenv("ASSAY_REWRITE") != nullptr) {
+      ASSERT_TRUE(write_file_atomically(path, as_bytes(certificate_of(options))).ok());
+    }
+    const Result<std::string> text = read_text_file(path, kCertificateTextMax);
+    ASSERT_TRUE(text.ok()) << text.status().message();
+    EXPECT_EQ(replay_faults(*text, replay_of(options)), "") << name;
   }
 }
 

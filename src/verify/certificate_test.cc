@@ -100,7 +100,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text.replace(at, from.size(), to);
 }
 
-TEST(Tampering, EveryChangedCharacterIsRejected) {
+TEST(CertificateTampering, EveryChangedCharacterIsRejected) {
   for (const VerifyReport& report :
        {synthetic::report({.requested = 2, .layers_a = 1, .layers_b = 1, .equal_sites = 1}),
         synthetic::report({.requested = 1, .scope = Scope::kCensus, .layers_a = 1, .layers_b = 2}),
@@ -118,7 +118,7 @@ TEST(Tampering, EveryChangedCharacterIsRejected) {
   }
 }
 
-TEST(Tampering, EveryRemovedOrDoubledCharacterIsRejected) {
+TEST(CertificateTampering, EveryRemovedOrDoubledCharacterIsRejected) {
   const std::string genuine = certificate(
       synthetic::report({.requested = 2, .layers_a = 1, .layers_b = 1, .equal_sites = 1}));
   for (size_t i = 0; i < genuine.size(); ++i) {
@@ -133,7 +133,7 @@ TEST(Tampering, EveryRemovedOrDoubledCharacterIsRejected) {
   }
 }
 
-TEST(Tampering, SampledCharactersOfALargeCertificateAreRejected) {
+TEST(CertificateTampering, SampledCharactersOfALargeCertificateAreRejected) {
   const std::string genuine = certificate(synthetic::report({}));
   Prng prng(5);
   for (int i = 0; i < 150; ++i) {
@@ -145,7 +145,7 @@ TEST(Tampering, SampledCharactersOfALargeCertificateAreRejected) {
   }
 }
 
-TEST(Tampering, AnotherSpellingOfTheSameContentIsRejected) {
+TEST(CertificateTampering, AnotherSpellingOfTheSameContentIsRejected) {
   const std::string genuine = certificate(synthetic::report({.requested = 3}));
   const std::string spelling = "canonical form: the text is not the canonical spelling";
   EXPECT_THAT(faults(genuine + "\n"), HasSubstr(spelling));
@@ -159,7 +159,7 @@ TEST(Tampering, AnotherSpellingOfTheSameContentIsRejected) {
   EXPECT_THAT(faults(swapped.dump() + "\n"), HasSubstr(spelling));
 }
 
-TEST(Tampering, WithoutTheKeyTheSignatureFails) {
+TEST(CertificateTampering, WithoutTheKeyTheSignatureFails) {
   const std::string genuine = certificate(synthetic::report({}));
   const std::string broken = "signature: the signature is not of this body";
   EXPECT_THAT(faults(replaced(genuine, "\"verdict\":\"SAME\"", "\"verdict\":\"DIFFERENT\"")),
@@ -193,7 +193,7 @@ void each_object(Json& json, const std::function<void(Json& object)>& visit) {
   for (auto& child : json) each_object(child, visit);
 }
 
-TEST(Malformed, EveryRemovedFieldIsNamed) {
+TEST(CertificateMalformed, EveryRemovedFieldIsNamed) {
   const Json genuine = parsed(certificate(synthetic::report({.requested = 2, .layers_a = 1})));
   std::vector<std::pair<size_t, std::string>> fields;  // object in order of visit, key
   Json walk = genuine;
@@ -215,7 +215,7 @@ TEST(Malformed, EveryRemovedFieldIsNamed) {
   }
 }
 
-TEST(Malformed, AnAddedFieldIsNamedWhereverItStands) {
+TEST(CertificateMalformed, AnAddedFieldIsNamedWhereverItStands) {
   const Json genuine = parsed(certificate(synthetic::report({.requested = 2})));
   Json walk = genuine;
   size_t count = 0;
@@ -230,7 +230,7 @@ TEST(Malformed, AnAddedFieldIsNamedWhereverItStands) {
 }
 
 // Every value replaced by one of another type, by null, and by numbers that are too large.
-TEST(Malformed, EveryValueOfAnotherTypeIsRejected) {
+TEST(CertificateMalformed, EveryValueOfAnotherTypeIsRejected) {
   const Json genuine = parsed(certificate(synthetic::report({.requested = 2})));
   const std::vector<Json> values = {nullptr,
                                     true,
@@ -265,7 +265,7 @@ TEST(Malformed, EveryValueOfAnotherTypeIsRejected) {
   }
 }
 
-TEST(Malformed, TextThatIsNoCertificateGetsAnErrorThatSaysWhy) {
+TEST(CertificateMalformed, TextThatIsNoCertificateGetsAnErrorThatSaysWhy) {
   const std::string genuine = certificate(synthetic::report({.requested = 3}));
   EXPECT_THAT(faults(""), HasSubstr("not valid JSON"));
   EXPECT_THAT(faults("{}"), HasSubstr("certificate.body: the field is missing"));
@@ -302,7 +302,7 @@ TEST(Malformed, TextThatIsNoCertificateGetsAnErrorThatSaysWhy) {
   EXPECT_THAT(faults(upper), HasSubstr("DATA_LOSS: certificate: body.challenges[0].root_a"));
 }
 
-TEST(Malformed, HugeAndDeepTextsAreRefusedQuickly) {
+TEST(CertificateMalformed, HugeAndDeepTextsAreRefusedQuickly) {
   const std::string genuine = certificate(synthetic::report({.requested = 3}));
   const std::clock_t start = std::clock();
   EXPECT_THAT(faults(genuine + std::string(size_t{10} << 20, ' ')), HasSubstr("at most"));
