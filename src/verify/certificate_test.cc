@@ -5,7 +5,9 @@
 
 #include <ctime>
 
+#include "base/file.h"
 #include "verify/certificate_forging.h"
+#include "verify/schema_validator.h"
 #include "verify/synthetic_report.h"
 
 namespace assay {
@@ -75,6 +77,24 @@ TEST(Certificate, WhateverBytesNamesAndNotesHold) {
   report.notes = {std::string(5000, 'n'), "\xc3", std::string(2047, 'x') + "\xc3\xa9"};
   report.notes.resize(100, "more");
   EXPECT_EQ(faults(certificate(report)), "");
+}
+
+TEST(Certificate, FollowsItsSchema) {
+  const auto text = read_text_file(
+      std::string(ASSAY_SOURCE_DIR) + "/docs/formats/certificate.schema.json", 1 << 20);
+  ASSERT_TRUE(text.ok()) << text.status().message();
+  const Json schema = parsed(*text);
+  const std::vector<std::string> none;
+  for (const VerifyReport& report :
+       {synthetic::report({.requested = 5}), synthetic::artifact_report(),
+        synthetic::report({.layers_a = 1, .layers_b = 3, .tv = far}),
+        synthetic::report({.requested = 5, .scope = Scope::kCensus}),
+        synthetic::report({.requested = 5, .equal_sites = 99, .tv = zero})}) {
+    Json certificate_json = parsed(certificate(report));
+    EXPECT_EQ(SchemaValidator(schema).check(certificate_json), none);
+    certificate_json["body"]["comment"] = "trust me";
+    EXPECT_NE(SchemaValidator(schema).check(certificate_json), none);
+  }
 }
 
 TEST(Certificate, StepsAreNamedInOrder) {

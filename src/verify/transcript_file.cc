@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "verify/challenge.h"
 #include "verify/json_fields.h"
 #include "verify/session.h"
 #include "verify/transcript_format.h"
@@ -75,6 +76,10 @@ Status check_challenge(const TranscriptChallenge& challenge, size_t index) {
     return invalid_argument(where + ": " + std::to_string(challenge.scored) +
                             " scored positions of " + std::to_string(challenge.tokens.size()) +
                             " tokens");
+  }
+  const std::vector<TokenId> ids(challenge.tokens.begin(), challenge.tokens.end());
+  if (challenge.commitment != challenge_leaf(challenge.seed, ids)) {
+    return invalid_argument(where + ": the commitment does not follow from seed and tokens");
   }
   if (challenge.tv > kFixedOne) return invalid_argument(where + ": a total variation above 1");
   return ok_status();

@@ -22,10 +22,10 @@ struct TranscriptObservation {
 };
 
 struct TranscriptChallenge {
-  Digest seed{};  // all zero in a census
-  Digest commitment{};
+  Digest seed{};        // all zero in a census
+  Digest commitment{};  // challenge_leaf(seed, tokens)
   Fixed tv = 0;
-  std::vector<uint32_t> tokens{};          // the ids both models were given
+  std::vector<uint32_t> tokens{};          // the ids the reference was given
   uint32_t scored = 0;                     // ChallengeEvidence::tokens
   std::vector<TranscriptObservation> a{};  // in the order of sites_a
   std::vector<TranscriptObservation> b{};  // in the order of sites_b

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/prng.h"
 #include "crypto/merkle.h"
+#include "verify/challenge.h"
 #include "verify/transcript_format.h"
 
 namespace assay {
@@ -19,6 +20,11 @@ Digest random_digest(Prng& prng) {
   Digest out;
   for (size_t i = 0; i < out.size(); i += 8) store_le(out.data() + i, prng.next());
   return out;
+}
+
+void commit(TranscriptChallenge& challenge) {
+  const std::vector<TokenId> ids(challenge.tokens.begin(), challenge.tokens.end());
+  challenge.commitment = challenge_leaf(challenge.seed, ids);
 }
 
 // Four sites, one of them only in a, one only in b.
@@ -35,11 +41,10 @@ TranscriptRecords records_of(size_t challenges, size_t unused) {
                    {.name = "L1.post_attn", .in_a = false},
                    {.name = "logits"}};
   for (size_t i = 0; i < challenges; ++i) {
-    TranscriptChallenge challenge{.seed = random_digest(prng),
-                                  .commitment = random_digest(prng),
-                                  .tv = prng.below(kFixedOne + 1),
-                                  .scored = 5};
+    TranscriptChallenge challenge{
+        .seed = random_digest(prng), .tv = prng.below(kFixedOne + 1), .scored = 5};
     for (int t = 0; t < 6; ++t) challenge.tokens.push_back(static_cast<uint32_t>(prng.below(1000)));
+    commit(challenge);
     for (int s = 0; s < 3; ++s) {
       challenge.a.push_back({.activation = random_digest(prng), .sketch = random_digest(prng)});
       challenge.b.push_back({.activation = random_digest(prng), .sketch = random_digest(prng)});
@@ -178,8 +183,11 @@ TEST(TranscriptFile, ForgedFilesAreRejectedForTheRightReason) {
   forged.records[6].second.back() ^= 1;  // a sketch of b
   EXPECT_THAT(forged.error(), HasSubstr("root_b does not follow"));
   forged = genuine;
-  forged.records[8].second[40] ^= 1;  // a commitment
-  EXPECT_THAT(forged.error(), HasSubstr("challenge set root of the header"));
+  for (const size_t byte : {5u, 40u, 84u}) {  // a seed, a commitment, a token
+    forged = genuine;
+    forged.records[8].second[byte] ^= 1;
+    EXPECT_THAT(forged.error(), HasSubstr("the commitment does not follow")) << byte;
+  }
   forged = genuine;
   forged.records[15].second[0] ^= 1;  // an unused commitment
   EXPECT_THAT(forged.error(), HasSubstr("challenge set root of the header"));
