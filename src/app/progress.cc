@@ -19,7 +19,7 @@ std::string progress_text(const TextStyle& style, const Progress& progress, doub
                   paint(style, Paint::kDim, repeat(g.bar_empty, kBar - filled)) +
                   std::string(g.high) + pad_left(std::to_string(percent) + " %", 6));
   parts.push_back(printable(style, progress.stage));
-  if (bytes_per_second > 0) parts.push_back(format_rate(bytes_per_second));
+  if (bytes_per_second >= 1000) parts.push_back(format_rate(bytes_per_second));
   if (progress.challenges_used > 0) {
     parts.push_back(format_count(progress.challenges_used) + " challenges: mean TV " +
                     format_real(progress.mean) + " in [" + format_real(progress.lower) + ", " +
@@ -37,21 +37,21 @@ std::string progress_text(const TextStyle& style, const Progress& progress, doub
 
 void ProgressLine::update(const Progress& progress) {
   if (!console_.err_terminal) return;
-  const bool new_stage = progress.stage != stage_;
-  if (new_stage) {
-    stage_ = progress.stage;
-    stage_bytes_ = progress.bytes_read;
-    stage_seconds_ = progress.seconds;
-  }
   const Clock::time_point now = Clock::now();
   if (shown_ && now - drawn_at_ < std::chrono::milliseconds(100)) return;
+  const double seconds = progress.seconds - drawn_seconds_;
+  if (shown_ && seconds > 0 && progress.bytes_read >= drawn_bytes_) {
+    const double rate = static_cast<double>(progress.bytes_read - drawn_bytes_) / seconds;
+    const double weight = std::min(1.0, bytes_per_second_ == 0 ? 1.0 : seconds);
+    bytes_per_second_ += weight * (rate - bytes_per_second_);
+  }
   drawn_at_ = now;
-  const double seconds = progress.seconds - stage_seconds_;
-  const uint64_t bytes = progress.bytes_read - std::min(progress.bytes_read, stage_bytes_);
-  const double rate = seconds > 0.05 ? static_cast<double>(bytes) / seconds : 0;
+  drawn_bytes_ = progress.bytes_read;
+  drawn_seconds_ = progress.seconds;
   set_interrupt_clears_line(true);
   shown_ = true;
-  write_err("\r" + progress_text(console_.err, progress, rate, console_.err_columns) + "\033[K");
+  write_err("\r" + progress_text(console_.err, progress, bytes_per_second_, console_.err_columns) +
+            "\033[K");
 }
 
 void ProgressLine::clear() {

@@ -32,9 +32,9 @@ class ProgressLine {
   const Console& console_;
   bool shown_ = false;
   Clock::time_point drawn_at_{};
-  std::string stage_;
-  uint64_t stage_bytes_ = 0;  // bytes read when the stage began
-  double stage_seconds_ = 0;  // and the seconds
+  uint64_t drawn_bytes_ = 0;     // Progress::bytes_read and
+  double drawn_seconds_ = 0;     // Progress::seconds when it was drawn last
+  double bytes_per_second_ = 0;  // smoothed over about a second
 };
 
 }  // namespace assay
