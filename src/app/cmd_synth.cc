@@ -32,12 +32,12 @@ Status synth(const SynthCommand& command, const Console& console) {
   });
   line.clear();
   if (!report.ok()) return report.status();
-  write_out(printable(console.out, command.path) + ": " + format_count(report->params) +
+  const SynthShape& shape = report->shape;
+  write_out(printable(console.out, command.path) + "\n  " + format_count(report->params) +
             " parameters, " + std::string(dtype_info(command.type).name) + ", " +
-            format_count(report->shape.layers) + " layers of width " +
-            format_count(report->shape.width) + ", vocabulary " +
-            format_count(report->shape.vocab) + ", " + format_size(report->file_bytes) + " in " +
-            format_seconds(seconds()) + "\n");
+            format_count(shape.layers) + " layers of width " + format_count(shape.width) +
+            ", vocabulary " + format_count(shape.vocab) + "\n  " + format_size(report->file_bytes) +
+            " in " + format_seconds(seconds()) + "\n");
   return flush_out();
 }
 

@@ -70,8 +70,16 @@ Status flush_out() {
 
 void print_error(const Console& console, std::string_view command, std::string_view message) {
   const std::string name = command.empty() ? "assay" : "assay " + std::string(command);
-  write_err(paint(console.err, Paint::kBad, name + ":") + " " +
-            printable(console.err, message, /*keep_layout=*/true) + "\n");
+  const std::string safe = printable(console.err, message, /*keep_layout=*/true);
+  std::string text = name + ": " + safe;
+  if (console.err_terminal && safe.find('\n') == std::string::npos) {
+    text.clear();
+    for (const std::string& part : wrap(name + ": " + safe, console.err.width - 2)) {
+      text += (text.empty() ? "" : "\n  ") + part;
+    }
+  }
+  // The name is the start of the first line; wrapping leaves it whole.
+  write_err(paint(console.err, Paint::kBad, name + ":") + text.substr(name.size() + 1) + "\n");
 }
 
 }  // namespace assay
