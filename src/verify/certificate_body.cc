@@ -193,6 +193,18 @@ void read_texts(JsonFields& fields, const char* name, const Json& array, size_t 
   }
 }
 
+// Null stands for none, so that one content has one text.
+void read_prompts(JsonFields& fields, std::vector<std::string>& out) {
+  const Json& array = fields.array("prompts", kChallengesMax, /*nullable=*/true);
+  if (array.is_array() && array.empty()) fields.fail("prompts", "expected null or a prompt");
+  read_texts(fields, "prompts", array, kPromptsBytesMax, out);
+  size_t bytes = 0;
+  for (const std::string& prompt : out) bytes += prompt.size();
+  if (bytes > kPromptsBytesMax) {
+    fields.fail("prompts", "more than " + std::to_string(kPromptsBytesMax) + " bytes together");
+  }
+}
+
 void read_evidence(JsonFields& fields, VerifyReport& report) {
   RunEvidence& evidence = report.evidence;
   evidence.challenge_set_root = fields.digest("challenge_set_root");
@@ -220,8 +232,7 @@ void read_evidence(JsonFields& fields, VerifyReport& report) {
     evidence.sites.push_back(std::move(site));
     report.sites.push_back(std::move(row));
   }
-  read_texts(fields, "prompts", fields.array("prompts", kChallengesMax, /*nullable=*/true),
-             kPromptsBytesMax, evidence.prompts);
+  read_prompts(fields, evidence.prompts);
 }
 
 }  // namespace

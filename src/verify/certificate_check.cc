@@ -137,8 +137,10 @@ class Checker {
         r_.challenges_used != 0 || r_.tokens != 0) {
       return "the tier is artifact, but there are challenges";
     }
-    if (!e_.sites.empty() || r_.first_divergence)
+    if (!e_.sites.empty() || r_.first_divergence) {
       return "the tier is artifact, but there are sites";
+    }
+    if (r_.scope == Scope::kSample && !e_.prompts.empty()) return "a sample carries no prompts";
     return compare("challenge_set_root", e_.challenge_set_root, digest_list_root({}));
   }
 

@@ -395,6 +395,7 @@ TEST(CertificateLies, Artifacts) {
            "challenges: the tier is artifact"},
           {"a set root", [](Json& b) { b["challenge_set_root"] = other_digest(); },
            "challenges: challenge_set_root"},
+          {"prompts", [](Json& b) { b["prompts"] = {"hello"}; }, "challenges: a sample carries no"},
           {"an e-value", [](Json& b) { b["log_e_value"] = "7"; }, "statistics: log_e_value"},
           {"a distance", [](Json& b) { b["effect"]["upper"] = "1"; }, "statistics: upper"},
           {"kl without bound", [](Json& b) { b["kl_nats"] = nullptr; }, "statistics: kl_nats"},
@@ -421,6 +422,11 @@ TEST(CertificateLies, Census) {
            },
            "stopping rule: a census must use its whole list"},
           {"seeds", [](Json& b) { b["scope"] = "sample"; }, "seed: a sample has seeds"},
+          {"no prompts, in another spelling", [](Json& b) { b["prompts"] = Json::array(); },
+           "prompts: expected null or a prompt"},
+          {"prompts of two megabytes",
+           [](Json& b) { b["prompts"][0] = b["prompts"][1] = std::string(size_t{1} << 20, 'x'); },
+           "prompts: more than 1048576 bytes together"},
       },
       /*fit=*/false);
 }

@@ -107,7 +107,8 @@ std::optional<double> JsonFields::decimal_or_null(const char* name) {
 
 const Json& JsonFields::array(const char* name, size_t count_max, bool nullable) {
   const Json* value = find(name);
-  if (value == nullptr || (nullable && value->is_null())) return empty_array();
+  if (value == nullptr) return empty_array();
+  if (nullable && value->is_null()) return null_value();
   if (!value->is_array()) {
     fail(name, "expected an array");
     return empty_array();

@@ -38,7 +38,7 @@ class JsonFields {
     fail(name, value.status().message());
     return {};
   }
-  // An array of at most count_max elements, or an empty one; nullable: null gives an empty one too.
+  // An array of at most count_max elements, or null when nullable. An error gives an empty array.
   const Json& array(const char* name, size_t count_max, bool nullable = false);
   // An object (or, when nullable, null); the caller reads it with another JsonFields.
   const Json& object(const char* name, bool nullable = false);
