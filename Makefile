@@ -37,7 +37,7 @@ test-aarch64: setup ## The arithmetic on an emulated 64-bit Arm: the same bits a
 	@tools/setup aarch64
 	@tools/test-aarch64
 
-asan: setup ## Every test under the address and undefined-behaviour sanitizers
+asan: setup ## The tests under the address and undefined-behaviour sanitizers
 	@cmake --preset asan --log-level=WARNING >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --preset asan -j $(JOBS)

@@ -47,7 +47,7 @@ function(assay_module name)
       ASSAY_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ASSAY_TESTDATA="${PROJECT_SOURCE_DIR}/testdata"
       ASSAY_SHARED="${PROJECT_SOURCE_DIR}/../shared")
     include(GoogleTest)
-    gtest_discover_tests(${lib}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 120
+    gtest_discover_tests(${lib}_test TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 120
       PROPERTIES TIMEOUT 900 LABELS ${name})
   endif()
   if(ASSAY_BENCH)
