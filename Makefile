@@ -6,6 +6,7 @@ JOBS ?= $(shell nproc)
 SECONDS ?= 20
 RUNS ?=
 MINUTES ?= 10
+KILLS ?=
 
 # tsan cannot place its shadow memory under the widest address randomisation; where the personality
 # may be changed, its programs run without.
@@ -68,8 +69,8 @@ bench: setup ## Benchmarks; docs/benchmarks.md says what they measure
 	@cmake --build --preset bench -j $(JOBS)
 	@tools/bench
 
-soak: build ## For MINUTES=10: kill and resume verifications, vary threads and memory; one root
-	@tools/soak --minutes $(MINUTES)
+soak: build ## Kill and resume verifications for MINUTES=10 or KILLS=100; vary threads and memory
+	@tools/soak $(if $(KILLS),--kills $(KILLS),--minutes $(MINUTES))
 
 clean: ## Remove everything that was built
 	rm -rf build

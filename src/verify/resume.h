@@ -1,6 +1,6 @@
 // Checkpoint of a running verification (--resume DIR): everything after the last finished segment,
 // in one file that is replaced atomically, so that kill -9 at any moment loses at most one segment.
-// docs/formats/resume.md. Tested in session_test.cc and by tools/test-resume (100 kills).
+// docs/formats/resume.md. Tested in session_test.cc and by `tools/soak --kills 100`.
 #pragma once
 
 #include <memory>
