@@ -96,11 +96,7 @@ Result<const Kernels*> kernels_default() {
   return &kernels_for(best);
 }
 
-size_t matmul_scratch_floats(size_t k) {
-  // The panel and the accumulators of its register tiles.
-  const size_t rows = matmul_panel_rows(k);
-  return rows * matmul_padded_k(k) + rows * kTileTokensMax * 16;
-}
+size_t matmul_scratch_floats(size_t k) { return matmul_panel_scratch_floats(k); }
 
 void rope_table(double base, size_t rotary_dims, size_t position, float* cos, float* sin) {
   for (size_t i = 0; i < rotary_dims / 2; ++i) {

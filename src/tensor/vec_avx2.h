@@ -90,6 +90,11 @@ void fold4(const float* acc, float* out) {
   _mm_storeu_ps(out, fold_transposed(fold_to_8(acc), fold_to_8(acc + 16), fold_to_8(acc + 32),
                                      fold_to_8(acc + 48)));
 }
+// out[4 t + r] = fold of acc[t][r], t < count <= 4, r < 4.
+void fold_tokens(const float* acc, size_t count, float* out) {
+  memset(out, 0, 16 * sizeof(float));
+  for (size_t t = 0; t < count; ++t) fold4(acc + 64 * t, out + 4 * t);
+}
 
 }  // namespace
 }  // namespace assay

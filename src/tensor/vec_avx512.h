@@ -77,15 +77,36 @@ __m512 fold_to_4x4(__m512 a, __m512 b, __m512 c, __m512 d) {
       _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
   return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
 }
+// Folds 2 and 1 within blocks: lane i of a block is that block of the i-th.
+__m512 fold_blocks(__m512 a, __m512 b, __m512 c, __m512 d) {
+  const __m512d ab =
+      _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)));
+  const __m512d cd =
+      _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d)));
+  return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)),
+                       _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
+}
 void fold4(const float* acc, float* out) {
   const __m512 s = fold_to_4x4(vload(acc), vload(acc + 16), vload(acc + 32), vload(acc + 48));
-  const __m128 a = _mm512_castps512_ps128(s);
-  const __m128 b = _mm512_extractf32x4_ps(s, 1);
-  const __m128 c = _mm512_extractf32x4_ps(s, 2);
-  const __m128 d = _mm512_extractf32x4_ps(s, 3);
-  const __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
-  const __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
-  _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
+  const __m512 zero = _mm512_setzero_ps();
+  const __m512 folded = fold_blocks(s, zero, zero, zero);
+  const __m512i first = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(first, folded)));
+}
+// out[4 t + r] = fold of acc[t][r], t < count <= 4, r < 4.
+void fold_tokens(const float* acc, size_t count, float* out) {
+  if (count < 4) {
+    vstore(out, _mm512_setzero_ps());
+    for (size_t t = 0; t < count; ++t) fold4(acc + 64 * t, out + 4 * t);
+    return;
+  }
+  __m512 rows[4];
+#pragma GCC unroll 4
+  for (size_t r = 0; r < 4; ++r) {
+    const float* const a = acc + 16 * r;
+    rows[r] = fold_to_4x4(vload(a), vload(a + 64), vload(a + 128), vload(a + 192));
+  }
+  vstore(out, fold_blocks(rows[0], rows[1], rows[2], rows[3]));
 }
 
 }  // namespace
