@@ -1,6 +1,6 @@
 // Hashes of every kernel on fixed inputs: what testdata/tensor/golden.txt holds and every
-// instruction set of every processor must reproduce. Used by golden_test.cc and, without gtest, by
-// golden/main.cc under emulation.
+// instruction set of every processor must reproduce. Used by profile_golden_test.cc and, without
+// gtest, by golden/main.cc under emulation.
 #pragma once
 
 #include <bit>
@@ -103,12 +103,12 @@ inline void golden_attention(const Kernels& kernels, GoldenLines& lines) {
   Prng prng(40);
   constexpr size_t kDim = 72;
   constexpr size_t kPositions = 147;
-  std::vector<float> cos(kDim / 2);
-  std::vector<float> sin(kDim / 2);
-  rope_table(10000.0, kDim, 98765, cos.data(), sin.data());
-  lines.emplace_back("rope_table", fnv(as_bytes(cos)) ^ fnv(as_bytes(sin)));
+  std::vector<float> cosines(kDim / 2);
+  std::vector<float> sines(kDim / 2);
+  rope_table(10000.0, kDim, 98765, cosines.data(), sines.data());
+  lines.emplace_back("rope_table", fnv(as_bytes(cosines)) ^ fnv(as_bytes(sines)));
   auto q = random_floats(prng, kDim);
-  kernels.rope(q.data(), cos.data(), sin.data(), kDim / 2);
+  kernels.rope(q.data(), cosines.data(), sines.data(), kDim / 2);
   lines.emplace_back("rope", fnv(as_bytes(q)));
   const auto k = random_floats(prng, kPositions * kDim);
   const auto v = random_floats(prng, kPositions * kDim);

@@ -1,13 +1,14 @@
 // The golden hashes of the profile. They move only with the profile's name: a difference is a
 // broken promise to every digest and certificate made before. `--rewrite` is deliberate:
 //   ASSAY_REWRITE=1 assay_tensor_test --gtest_filter=Golden.*
+#include "tensor/profile_golden.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <string>
 
 #include "base/file.h"
-#include "tensor/profile_golden.h"
 
 namespace assay {
 namespace {
