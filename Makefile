@@ -34,7 +34,7 @@ test: setup ## Build and run every test
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --preset release -j $(JOBS)
 
-test-aarch64: setup ## The arithmetic on an emulated 64-bit Arm: the same bits as here
+test-aarch64: build ## The program on an emulated 64-bit Arm: the same bits as here
 	@tools/setup aarch64
 	@tools/test-aarch64
 

@@ -15,7 +15,7 @@ namespace {
 
 const std::string kPath = std::string(ASSAY_TESTDATA) + "/tensor/golden.txt";
 
-TEST(Golden, EveryInstructionSetReproducesTheHashes) {
+TEST(ProfileGolden, EveryInstructionSetReproducesTheHashes) {
   if (std::getenv("ASSAY_REWRITE") != nullptr) {
     const std::string text = reference::golden_text(kernels_for(Isa::kScalar));
     ASSERT_TRUE(write_file_atomically(kPath, as_bytes(text)).ok());

@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "base/file.h"
+#include "model/gguf_writer.h"
+#include "model/model.h"
 #include "tensor/kernels.h"
 #include "verify/transcript_file.h"
 
@@ -51,6 +54,67 @@ TEST(Session, TheSameWeightsInAnotherFormatAreTheSameExactly) {
   EXPECT_NE(report.model_a.digest, report.model_b.digest);
   EXPECT_EQ(report.model_a.canonical_digest, report.model_b.canonical_digest);
   EXPECT_EQ(report.root_a, report.root_b);
+}
+
+// The pair as a file takes it: integers of 32 bits, as readers of GGUF expect.
+GgufMeta as_gguf_meta(const MetaValue& value) {
+  if (const auto* v = std::get_if<bool>(&value)) return *v;
+  if (const auto* v = std::get_if<int64_t>(&value)) return static_cast<int32_t>(*v);
+  if (const auto* v = std::get_if<uint64_t>(&value)) return static_cast<uint32_t>(*v);
+  if (const auto* v = std::get_if<double>(&value)) return static_cast<float>(*v);
+  if (const auto* v = std::get_if<std::string>(&value)) return *v;
+  if (const auto* v = std::get_if<std::vector<std::string>>(&value)) return *v;
+  if (const auto* v = std::get_if<std::vector<double>>(&value)) {
+    return std::vector<float>(v->begin(), v->end());
+  }
+  const auto& integers = std::get<std::vector<int64_t>>(value);
+  return std::vector<int32_t>(integers.begin(), integers.end());
+}
+
+// Converts a Hugging Face folder of the llama family as the usual tools do: GGUF's names, rows of q
+// and k interleaved, the storage types kept. Metadata and tokenizer come from a GGUF file of the
+// same shape.
+void convert_to_gguf(const std::string& folder, const std::string& like, const std::string& path) {
+  const auto model = open_model(folder);
+  const auto donor = open_checkpoint(like);
+  ASSERT_TRUE(model.ok() && donor.ok());
+  GgufContent content;
+  for (const auto& [name, value] : donor->meta) {
+    if (name != "general.alignment") content.meta.emplace_back(name, as_gguf_meta(value));
+  }
+  for (const BoundTensor& tensor : model->tensors) {
+    content.tensors.push_back({tensor.name, tensor.info.type, tensor.info.shape});
+  }
+  const auto writer = GgufWriter::create(path, content);
+  ASSERT_TRUE(writer.ok()) << writer.status().message();
+  for (size_t i = 0; i < model->tensors.size(); ++i) {
+    BoundTensor tensor = model->tensors[i];
+    Bytes bytes(tensor.info.bytes);
+    ASSERT_TRUE(model->checkpoint.files[tensor.info.file]->read_at(tensor.info.offset, bytes).ok());
+    const size_t row_bytes = bytes.size() / tensor.info.rows();
+    const bool rotary = tensor.role == TensorRole::kAttnQ || tensor.role == TensorRole::kAttnK;
+    if (rotary) tensor.row_order = RowOrder::kInterleaved;
+    for (uint64_t row = 0; row < tensor.info.rows(); ++row) {
+      const uint64_t place = source_row(tensor, model->arch, row);
+      const ByteSpan content_of_row(bytes.data() + row * row_bytes, row_bytes);
+      ASSERT_TRUE((*writer)->write_at(i, place * row_bytes, content_of_row).ok());
+    }
+  }
+  ASSERT_TRUE((*writer)->finish(false).ok());
+}
+
+TEST(Session, TheSameBf16WeightsInAnotherFormatAreTheSameExactly) {
+  const std::string path = testing::TempDir() + "assay_hf_bf16.gguf";
+  convert_to_gguf(nano("lexi-nano-hf-bf16"), nano("lexi-nano-bf16.gguf"), path);
+  VerifyOptions options = options_for("lexi-nano-hf-bf16");
+  options.reference = path;
+  const VerifyReport report = run(options);
+  EXPECT_EQ(report.verdict, Decision::kSame);
+  EXPECT_TRUE(report.exact);
+  EXPECT_EQ(report.tier, Tier::kArtifact);
+  EXPECT_NE(report.model_a.digest, report.model_b.digest);
+  EXPECT_EQ(report.model_a.canonical_digest, report.model_b.canonical_digest);
+  std::filesystem::remove(path);
 }
 
 TEST(Session, TheSameWeightsExecutedGiveTheSameBits) {
