@@ -20,7 +20,6 @@ namespace ref = reference;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
 const std::vector<size_t> kSizes = {1,  2,  3,  7,  8,  15, 16,  17,  31,  32,  33,  47,
                                     48, 49, 63, 64, 65, 80, 100, 127, 128, 200, 511, 1000};
 
@@ -76,7 +75,7 @@ TEST_P(KernelsTest, PaddingOfTheTailTurnsMinusZeroIntoZero) {
 
 TEST_P(KernelsTest, MatMulIsTheDotOfEveryPairInEveryType) {
   Prng prng(2);
-  for (const DType type : kTypes) {
+  for (const DType type : kAllDTypes) {
     const size_t block = dtype_info(type).block_elements;
     for (const size_t size : {1U, 15U, 16U, 33U, 50U, 64U, 100U, 544U, 1040U}) {
       const size_t k = (size + block - 1) / block * block;

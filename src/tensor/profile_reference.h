@@ -11,11 +11,9 @@
 
 #include "base/bytes.h"
 #include "base/prng.h"
-#include "tensor/dtype.h"
+#include "tensor/dtype_reference.h"
 
 namespace assay::reference {
-
-inline float canonical(float x) { return std::isnan(x) ? std::bit_cast<float>(0x7fc00000U) : x; }
 
 // Folds the 16 lanes 8, 4, 2, 1.
 inline float fold(std::vector<float> lanes) {
@@ -69,51 +67,6 @@ inline std::vector<float> softmax(std::vector<float> x) {
   return x;
 }
 
-// IEEE 754 binary16 from its definition.
-inline float from_f16(uint16_t h) {
-  const int exponent = (h >> 10) & 31;
-  const int fraction = h & 1023;
-  const double sign = (h >> 15) != 0 ? -1.0 : 1.0;
-  if (exponent == 31) {
-    if (fraction == 0) return static_cast<float>(sign * std::numeric_limits<double>::infinity());
-    return std::bit_cast<float>((h >> 15 != 0 ? 0xffc00000U : 0x7fc00000U) |
-                                static_cast<uint32_t>(fraction) << 13U);
-  }
-  const double magnitude =
-      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
-  return static_cast<float>(sign * magnitude);
-}
-
-// Element i of a row.
-inline float element(DType type, const uint8_t* row, size_t i) {
-  switch (type) {
-    case DType::kF32:
-      return load_le<float>(row + 4 * i);
-    case DType::kF16:
-      return from_f16(load_le<uint16_t>(row + 2 * i));
-    case DType::kBF16:
-      return std::bit_cast<float>(static_cast<uint32_t>(load_le<uint16_t>(row + 2 * i)) << 16U);
-    case DType::kQ8_0: {
-      const uint8_t* const block = row + i / 32 * 34;
-      const float scale = from_f16(load_le<uint16_t>(block));
-      return canonical(scale * static_cast<float>(load_le<int8_t>(block + 2 + i % 32)));
-    }
-    case DType::kQ4_0: {
-      const uint8_t* const block = row + i / 32 * 18;
-      const float scale = from_f16(load_le<uint16_t>(block));
-      const size_t j = i % 32;
-      const int nibble = j < 16 ? block[2 + j] & 15 : block[2 + j - 16] >> 4;
-      return canonical(scale * static_cast<float>(nibble - 8));
-    }
-  }
-  return 0.0F;
-}
-inline std::vector<float> elements(DType type, const uint8_t* row, size_t n) {
-  std::vector<float> out(n);
-  for (size_t i = 0; i < n; ++i) out[i] = element(type, row, i);
-  return out;
-}
-
 // A finite number in (-1, 1) that uses all 24 bits of significand.
 inline float random_float(Prng& prng) {
   return static_cast<float>(static_cast<int64_t>(prng.next() >> 39U) - (1 << 24)) * 0x1p-24F;
@@ -123,17 +76,25 @@ inline std::vector<float> random_floats(Prng& prng, size_t n) {
   for (float& v : out) v = random_float(prng);
   return out;
 }
-// Rows of k random weights in any type, of magnitude below 2 or so.
+// Rows of k random weights in any type, all finite; unquantised ones of magnitude below 2 or so.
 inline Bytes random_weights(Prng& prng, DType type, size_t rows, size_t k) {
   Bytes out(rows * row_bytes(type, k));
   for (uint8_t& byte : out) byte = static_cast<uint8_t>(prng.next() >> 56U);
   const DTypeInfo& info = dtype_info(type);
+  // The exponent of a half below 16: a finite number below 2, often a subnormal.
+  const auto clear_top_exponent_bit = [](uint8_t* p) { *p &= 0xbfU; };
   for (size_t at = 0; at < out.size(); at += info.block_bytes) {
     uint8_t* const p = out.data() + at;
-    if (type == DType::kF32) store_le(p, random_float(prng));
-    if (type == DType::kBF16) p[1] = static_cast<uint8_t>((p[1] & 0x80U) | 0x3fU);
-    // The exponent of a half below 16: a finite number below 2, often a subnormal.
-    if (type != DType::kF32 && type != DType::kBF16) p[1] &= 0xbfU;
+    if (type == DType::kF32) {
+      store_le(p, random_float(prng));
+    } else if (type == DType::kBF16) {
+      p[1] = static_cast<uint8_t>((p[1] & 0x80U) | 0x3fU);
+    } else if (info.block_elements == 1) {
+      clear_top_exponent_bit(p + info.block_bytes - 1);
+    } else {
+      clear_top_exponent_bit(p + info.scale_at + 1);
+      if (info.min_at != DTypeInfo::kNoField) clear_top_exponent_bit(p + info.min_at + 1);
+    }
   }
   return out;
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tensor/vec_bytes_x86.h"
+
 namespace assay {
 namespace {
 
@@ -50,27 +52,17 @@ float f16_to_f32(const uint8_t* p) {
   return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
 }
 
-__m128i load128(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
-
 void load_f16(const uint8_t* p, Vec* v) {
-  v[0] = _mm256_cvtph_ps(load128(p));
-  v[1] = _mm256_cvtph_ps(load128(p + 16));
+  v[0] = _mm256_cvtph_ps(bload(p));
+  v[1] = _mm256_cvtph_ps(bload(p + 16));
 }
 void load_bf16(const uint8_t* p, Vec* v) {
-  v[0] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load128(p)), 16));
-  v[1] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load128(p + 16)), 16));
+  v[0] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bload(p)), 16));
+  v[1] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bload(p + 16)), 16));
 }
-void widen_i8(__m128i bytes, Vec* v) {
-  v[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-  v[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)));
-}
-void load_i8(const uint8_t* p, Vec* v) { widen_i8(load128(p), v); }
-void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
-  const __m128i bytes = load128(p);
-  const __m128i nibble = _mm_set1_epi8(15);
-  const __m128i eight = _mm_set1_epi8(8);
-  widen_i8(_mm_sub_epi8(_mm_and_si128(bytes, nibble), eight), lo);
-  widen_i8(_mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), eight), hi);
+void to_f32(Bytes16 a, Vec* v) {
+  v[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(a));
+  v[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(a, 8)));
 }
 
 // Folds 4, 2, 1 of four accumulators of which the fold 8 is done.

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tensor/vec_bytes_x86.h"
+
 namespace assay {
 namespace {
 
@@ -50,7 +52,6 @@ float f16_to_f32(const uint8_t* p) {
   return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
 }
 
-__m128i load128(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 __m256i load256(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
@@ -59,15 +60,7 @@ void load_f16(const uint8_t* p, Vec* v) { *v = _mm512_cvtph_ps(load256(p)); }
 void load_bf16(const uint8_t* p, Vec* v) {
   *v = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load256(p)), 16));
 }
-Vec widen_i8(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)); }
-void load_i8(const uint8_t* p, Vec* v) { *v = widen_i8(load128(p)); }
-void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
-  const __m128i bytes = load128(p);
-  const __m128i nibble = _mm_set1_epi8(15);
-  const __m128i eight = _mm_set1_epi8(8);
-  *lo = widen_i8(_mm_sub_epi8(_mm_and_si128(bytes, nibble), eight));
-  *hi = widen_i8(_mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), eight));
-}
+void to_f32(Bytes16 a, Vec* v) { *v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(a)); }
 
 // Folds 8 and 4 of four accumulators: block i of the result is the i-th.
 __m512 fold_to_4x4(__m512 a, __m512 b, __m512 c, __m512 d) {

@@ -57,20 +57,35 @@ void load_bf16(const uint8_t* p, Vec* v) {
     v[i] = vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p + 8 * i)), 16));
   }
 }
-void widen_i8(int8x16_t bytes, Vec* v) {
+
+// Sixteen bytes; the operations are described in vec_scalar.h.
+using Bytes16 = uint8x16_t;
+
+Bytes16 bload(const uint8_t* p) { return vld1q_u8(p); }
+Bytes16 bset(uint8_t x) { return vdupq_n_u8(x); }
+Bytes16 band(Bytes16 a, Bytes16 b) { return vandq_u8(a, b); }
+Bytes16 bor(Bytes16 a, Bytes16 b) { return vorrq_u8(a, b); }
+Bytes16 bsub(Bytes16 a, Bytes16 b) { return vsubq_u8(a, b); }
+Bytes16 bfield(Bytes16 a, int shift, uint8_t mask) {
+  return vandq_u8(vshlq_u8(a, vdupq_n_s8(static_cast<int8_t>(-shift))), vdupq_n_u8(mask));
+}
+Bytes16 bshl(Bytes16 a, int shift) { return vshlq_u8(a, vdupq_n_s8(static_cast<int8_t>(shift))); }
+Bytes16 btable(Bytes16 table, Bytes16 index) { return vqtbl1q_u8(table, index); }
+Bytes16 bbits(uint16_t bits) {
+  const uint8x8_t bit_of_byte = vcreate_u8(0x8040201008040201ULL);
+  const uint8x16_t spread = vcombine_u8(vdup_n_u8(static_cast<uint8_t>(bits)),
+                                        vdup_n_u8(static_cast<uint8_t>(bits >> 8)));
+  return vtstq_u8(spread, vcombine_u8(bit_of_byte, bit_of_byte));
+}
+void bstore_pairs(uint8_t* p, Bytes16 low, Bytes16 high) { vst2q_u8(p, {{low, high}}); }
+void to_f32(Bytes16 a, Vec* v) {
+  const int8x16_t bytes = vreinterpretq_s8_u8(a);
   const int16x8_t lo = vmovl_s8(vget_low_s8(bytes));
   const int16x8_t hi = vmovl_s8(vget_high_s8(bytes));
   v[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(lo)));
   v[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(lo)));
   v[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(hi)));
   v[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(hi)));
-}
-void load_i8(const uint8_t* p, Vec* v) { widen_i8(vreinterpretq_s8_u8(vld1q_u8(p)), v); }
-void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
-  const uint8x16_t bytes = vld1q_u8(p);
-  const int8x16_t eight = vdupq_n_s8(8);
-  widen_i8(vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), eight), lo);
-  widen_i8(vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)), eight), hi);
 }
 
 Vec fold_to_4(const float* a) {

@@ -103,7 +103,7 @@ float f16_to_f32(const uint8_t* p) {
   return float_of(bits | (h & 0x8000U) << 16U);
 }
 
-// Decoders of 16 (F16, BF16, I8) and 32 (packed nibbles of Q4_0, low nibbles first) elements.
+// Sixteen elements of an unquantised row.
 void load_f16(const uint8_t* p, Vec* v) {
   *v = lanewise([&](int i) { return f16_to_f32(p + 2 * i); });
 }
@@ -113,12 +113,63 @@ void load_bf16(const uint8_t* p, Vec* v) {
                                                                  << 24U);
   });
 }
-void load_i8(const uint8_t* p, Vec* v) {
-  *v = lanewise([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); });
+
+// Sixteen bytes: the codes of quantised weights on their way to f32.
+struct Bytes16 {
+  uint8_t b[16];
+};
+
+template <typename F>
+Bytes16 bytewise(F f) {
+  Bytes16 r;
+  for (int i = 0; i < 16; ++i) r.b[i] = static_cast<uint8_t>(f(i));
+  return r;
 }
-void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
-  *lo = lanewise([&](int i) { return static_cast<float>((p[i] & 15) - 8); });
-  *hi = lanewise([&](int i) { return static_cast<float>((p[i] >> 4) - 8); });
+
+Bytes16 bload(const uint8_t* p) {
+  Bytes16 r;
+  memcpy(r.b, p, sizeof(r.b));
+  return r;
+}
+Bytes16 bset(uint8_t x) {
+  return bytewise([&](int) { return x; });
+}
+Bytes16 band(const Bytes16& a, const Bytes16& b) {
+  return bytewise([&](int i) { return a.b[i] & b.b[i]; });
+}
+Bytes16 bor(const Bytes16& a, const Bytes16& b) {
+  return bytewise([&](int i) { return a.b[i] | b.b[i]; });
+}
+// a - b modulo 256
+Bytes16 bsub(const Bytes16& a, const Bytes16& b) {
+  return bytewise([&](int i) { return a.b[i] - b.b[i]; });
+}
+// (a >> shift) & mask. Pre: mask has no bits above 7 - shift.
+Bytes16 bfield(const Bytes16& a, int shift, uint8_t mask) {
+  return bytewise([&](int i) { return (a.b[i] >> shift) & mask; });
+}
+// a << shift. Pre: no set bit leaves its byte.
+Bytes16 bshl(const Bytes16& a, int shift) {
+  return bytewise([&](int i) { return a.b[i] << shift; });
+}
+// table[index]. Pre: every index is below 16.
+Bytes16 btable(const Bytes16& table, const Bytes16& index) {
+  return bytewise([&](int i) { return table.b[index.b[i]]; });
+}
+// Byte i is 255 where bit i is set, else 0.
+Bytes16 bbits(uint16_t bits) {
+  return bytewise([&](int i) { return (bits >> i & 1) != 0 ? 255 : 0; });
+}
+// 32 bytes: low[0], high[0], low[1], high[1] ...
+void bstore_pairs(uint8_t* p, const Bytes16& low, const Bytes16& high) {
+  for (int i = 0; i < 16; ++i) {
+    p[2 * i] = low.b[i];
+    p[2 * i + 1] = high.b[i];
+  }
+}
+// Signed bytes as f32.
+void to_f32(const Bytes16& a, Vec* v) {
+  *v = lanewise([&](int i) { return static_cast<float>(static_cast<int8_t>(a.b[i])); });
 }
 
 // out[i] = fold of acc[16 i, 16 i + 16), i < 4.

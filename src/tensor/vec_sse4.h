@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tensor/vec_bytes_x86.h"
+
 namespace assay {
 namespace {
 
@@ -60,7 +62,6 @@ float f16_to_f32(const uint8_t* p) {
 }
 
 __m128i load64(const uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
-__m128i load128(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 
 void load_f16(const uint8_t* p, Vec* v) {
   for (int i = 0; i < 4; ++i) v[i] = f16x4_to_f32(_mm_cvtepu16_epi32(load64(p + 8 * i)));
@@ -70,19 +71,11 @@ void load_bf16(const uint8_t* p, Vec* v) {
     v[i] = _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(load64(p + 8 * i)), 16));
   }
 }
-void widen_i8(__m128i bytes, Vec* v) {
-  v[0] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(bytes));
-  v[1] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(bytes, 4)));
-  v[2] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(bytes, 8)));
-  v[3] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(bytes, 12)));
-}
-void load_i8(const uint8_t* p, Vec* v) { widen_i8(load128(p), v); }
-void load_q4(const uint8_t* p, Vec* lo, Vec* hi) {
-  const __m128i bytes = load128(p);
-  const __m128i nibble = _mm_set1_epi8(15);
-  const __m128i eight = _mm_set1_epi8(8);
-  widen_i8(_mm_sub_epi8(_mm_and_si128(bytes, nibble), eight), lo);
-  widen_i8(_mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), eight), hi);
+void to_f32(Bytes16 a, Vec* v) {
+  v[0] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(a));
+  v[1] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(a, 4)));
+  v[2] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(a, 8)));
+  v[3] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(a, 12)));
 }
 
 // Folds 4, 2, 1 of a, b, c and d of which the fold 8 -> 4 is done; lane i is the i-th.
