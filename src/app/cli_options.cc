@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "base/thread_pool.h"
+#include "model/gguf_types.h"
 #include "model/synth_plan.h"
 
 namespace assay {
@@ -94,8 +95,8 @@ Reader read_tokens(std::vector<TokenId>& tokens) {
 Reader read_dtype(DType& type) {
   return [&type](const std::string& text) -> std::string {
     std::string known;
-    for (const DType candidate :
-         {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    for (const DType candidate : kAllDTypes) {
+      if (!ggml_type_of(candidate)) continue;
       const std::string name = CLI::detail::to_lower(std::string(dtype_info(candidate).name));
       if (CLI::detail::to_lower(text) == name) {
         type = candidate;

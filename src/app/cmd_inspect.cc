@@ -164,15 +164,17 @@ class InspectText {
 
   void print_tensors() {
     size_t name_width = 0;
+    size_t type_width = 5;
     for (const BoundTensor& tensor : model_.tensors) {
       name_width = std::max(name_width, display_width(tensor.name));
+      type_width = std::max(type_width, dtype_info(tensor.info.type).name.size());
     }
     write_out("\n");
     for (size_t i = 0; i < model_.tensors.size(); ++i) {
       const TensorInfo& info = model_.tensors[i].info;
       std::string text = "    " + pad_right(printable(style_, model_.tensors[i].name), name_width) +
-                         "  " + pad_right(std::string(dtype_info(info.type).name), 5) + " " +
-                         pad_right(shape_text(info.shape), 15) + " " +
+                         "  " + pad_right(std::string(dtype_info(info.type).name), type_width) +
+                         " " + pad_right(shape_text(info.shape), 15) + " " +
                          pad_left(format_size(info.bytes), 9);
       if (inspected_.digests && i < inspected_.digests->tensors.size()) {
         text += "  " + to_hex(inspected_.digests->tensors[i].values).substr(0, 16) +

@@ -18,8 +18,11 @@ uint16_t bf16_from_f32(float value);
 // Exact:   Q8_0: scale = f16(amax / 127), codes = round(x / scale), ties to even. Q4_0:
 //          scale = f16(value of largest magnitude / -8), codes = floor(x / scale + 8.5) in [0, 15].
 //          The codes are the nearest for the scale as stored; ggml's reference takes the scale
-//          before it is rounded to f16, so that some codes differ by one.
-// Pre:     n is a multiple of the block size (CHECK); finite values of magnitude below 2^18.
+//          before it is rounded to f16, so that some codes differ by one. The other quantised
+//          types: scales (and minima) from the range of the values, rounded to what the type
+//          stores, then the nearest code; ggml's search for the least error is not repeated.
+// Pre:     n is a multiple of the block size, and GGUF has the type (CHECK); finite values of
+//          magnitude below 2^15.
 // Cost:    O(n). Threads: const-safe.
 void encode_row(DType type, const float* src, size_t n, uint8_t* dst);
 

@@ -5,8 +5,12 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <map>
 
+#include "base/prng.h"
 #include "model/checkpoint.h"
+#include "model/gguf_types.h"
+#include "tensor/kernels.h"
 
 namespace assay {
 namespace {
@@ -93,6 +97,93 @@ TEST(Encode, ZeroBlocksHaveZeroScale) {
   encode_row(DType::kQ4_0, zeros.data(), 32, out.data());
   EXPECT_EQ(out[0] | (out[1] & 0x7F), 0);
   EXPECT_EQ(out[2], 0x88);
+}
+
+// The values of a row after encoding and decoding.
+std::vector<float> round_trip(DType type, const std::vector<float>& values) {
+  Bytes encoded(row_bytes(type, values.size()), 0xAA);
+  encode_row(type, values.data(), values.size(), encoded.data());
+  std::vector<float> out(values.size());
+  kernels_for(Isa::kScalar).decode(type, encoded.data(), out.size(), out.data());
+  return out;
+}
+
+// Nearly normal values, as weights are.
+std::vector<float> weights(uint64_t seed, size_t n, float scale) {
+  Prng prng(seed);
+  std::vector<float> out(n);
+  for (float& v : out) {
+    int64_t sum = 0;
+    for (int i = 0; i < 4; ++i) sum += static_cast<int64_t>(prng.next() >> 48U) - 32768;
+    v = scale * static_cast<float>(sum) * 0x1p-16F;
+  }
+  return out;
+}
+
+TEST(Encode, EveryTypeOfGgufComesBackWithinItsPrecision) {
+  // Error over deviation of normal values, about twice what a uniform step of that many bits has.
+  const std::map<DType, double> bounds = {
+      {DType::kF32, 0},     {DType::kF16, 0.0005},  {DType::kBF16, 0.004}, {DType::kQ8_0, 0.01},
+      {DType::kQ4_0, 0.14}, {DType::kQ4_1, 0.12},   {DType::kQ5_0, 0.07},  {DType::kQ5_1, 0.06},
+      {DType::kQ2_K, 0.5},  {DType::kQ3_K, 0.3},    {DType::kQ4_K, 0.13},  {DType::kQ5_K, 0.07},
+      {DType::kQ6_K, 0.04}, {DType::kIQ4_NL, 0.13}, {DType::kIQ4_XS, 0.13}};
+  for (const DType type : kAllDTypes) {
+    if (!ggml_type_of(type)) continue;
+    ASSERT_TRUE(bounds.contains(type)) << dtype_info(type).name;
+    for (const float scale : {1.0F, 0.02F, 1000.0F}) {
+      const auto values = weights(7, 4096, scale);
+      const auto back = round_trip(type, values);
+      double error = 0;
+      double square = 0;
+      for (size_t i = 0; i < values.size(); ++i) {
+        const double off = static_cast<double>(back[i]) - static_cast<double>(values[i]);
+        error += off * off;
+        square += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+      }
+      const double relative = std::sqrt(error / square);
+      EXPECT_LE(relative, bounds.at(type)) << dtype_info(type).name << " " << scale;
+      // A codec that wastes half of its range would pass the bound of the type with a bit less.
+      EXPECT_GE(relative, bounds.at(type) / 6) << dtype_info(type).name << " " << scale;
+    }
+  }
+}
+
+TEST(Encode, WhatATypeCanHoldComesBackExactly) {
+  for (const DType type : kAllDTypes) {
+    if (!ggml_type_of(type)) continue;
+    const std::string name(dtype_info(type).name);
+    const std::vector<float> zeros(512, 0.0F);
+    for (const float value : round_trip(type, zeros)) EXPECT_EQ(value, 0.0F) << name;
+    // 1, 0, -1, with powers of two as scales: on the grid of every type.
+    std::vector<float> ternary(512);
+    for (size_t i = 0; i < 512; ++i) ternary[i] = static_cast<float>(i * i % 3) - 1.0F;
+    const auto back = round_trip(type, ternary);
+    for (size_t i = 0; i < 512; ++i) EXPECT_NEAR(back[i], ternary[i], 0.2) << name << " " << i;
+  }
+}
+
+// One element far outside the others, tiny values, one sign only: codes must not leave their range.
+TEST(Encode, ExtremeRowsStayInRange) {
+  for (const DType type : kAllDTypes) {
+    if (!ggml_type_of(type)) continue;
+    const std::string name(dtype_info(type).name);
+    for (const float scale : {1e-9F, 1e-6F, 1.0F, 8000.0F}) {
+      for (const int kind : {0, 1, 2, 3}) {
+        auto values = weights(9, 512, scale);
+        for (float& v : values) {
+          if (kind == 1) v = std::fabs(v);
+          if (kind == 2) v = -std::fabs(v);
+        }
+        if (kind == 3) values[100] = -4 * scale;
+        const auto back = round_trip(type, values);
+        for (size_t i = 0; i < values.size(); ++i) {
+          // Scales are multiples of 2^-24 at the least.
+          EXPECT_LE(std::fabs(back[i] - values[i]), 1.5F * scale + 0x1p-15F)
+              << name << " " << kind << " " << scale << " " << i;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

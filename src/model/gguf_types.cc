@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "base/check.h"
-
 namespace assay {
 namespace {
 
@@ -13,32 +11,33 @@ struct GgmlType {
   std::optional<DType> decoded = std::nullopt;
 };
 
-// Every tensor type of ggml. To support one more, add its DType here and in tensor/dtype.
+// Every tensor type of ggml. To support one more, add its DType here and in tensor/dtype.h, its
+// layout in tensor/dtype_blocks.h and its decoder in tensor/kernels_decode.inc.
 constexpr std::array kGgmlTypes = {
     GgmlType{0, "F32", DType::kF32},
     GgmlType{1, "F16", DType::kF16},
     GgmlType{2, "Q4_0", DType::kQ4_0},
-    GgmlType{3, "Q4_1"},
+    GgmlType{3, "Q4_1", DType::kQ4_1},
     GgmlType{4, "Q4_2"},
     GgmlType{5, "Q4_3"},
-    GgmlType{6, "Q5_0"},
-    GgmlType{7, "Q5_1"},
+    GgmlType{6, "Q5_0", DType::kQ5_0},
+    GgmlType{7, "Q5_1", DType::kQ5_1},
     GgmlType{8, "Q8_0", DType::kQ8_0},
     GgmlType{9, "Q8_1"},
-    GgmlType{10, "Q2_K"},
-    GgmlType{11, "Q3_K"},
-    GgmlType{12, "Q4_K"},
-    GgmlType{13, "Q5_K"},
-    GgmlType{14, "Q6_K"},
+    GgmlType{10, "Q2_K", DType::kQ2_K},
+    GgmlType{11, "Q3_K", DType::kQ3_K},
+    GgmlType{12, "Q4_K", DType::kQ4_K},
+    GgmlType{13, "Q5_K", DType::kQ5_K},
+    GgmlType{14, "Q6_K", DType::kQ6_K},
     GgmlType{15, "Q8_K"},
     GgmlType{16, "IQ2_XXS"},
     GgmlType{17, "IQ2_XS"},
     GgmlType{18, "IQ3_XXS"},
     GgmlType{19, "IQ1_S"},
-    GgmlType{20, "IQ4_NL"},
+    GgmlType{20, "IQ4_NL", DType::kIQ4_NL},
     GgmlType{21, "IQ3_S"},
     GgmlType{22, "IQ2_S"},
-    GgmlType{23, "IQ4_XS"},
+    GgmlType{23, "IQ4_XS", DType::kIQ4_XS},
     GgmlType{24, "I8"},
     GgmlType{25, "I16"},
     GgmlType{26, "I32"},
@@ -73,11 +72,11 @@ std::optional<DType> dtype_of_ggml(uint32_t ggml_type) {
   return std::nullopt;
 }
 
-uint32_t ggml_type_of(DType type) {
+std::optional<uint32_t> ggml_type_of(DType type) {
   for (const GgmlType& row : kGgmlTypes) {
     if (row.decoded == type) return row.number;
   }
-  check_failed(__FILE__, __LINE__, "every DType has a ggml number");
+  return std::nullopt;
 }
 
 std::string supported_ggml_types() {

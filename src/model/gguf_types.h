@@ -42,7 +42,8 @@ inline constexpr uint64_t kGgufArrayElementsMax = uint64_t{1} << 21;
 std::string ggml_type_name(uint32_t ggml_type);
 // The type that the decoder knows; nullopt for one that it does not.
 std::optional<DType> dtype_of_ggml(uint32_t ggml_type);
-uint32_t ggml_type_of(DType type);
+// nullopt for the types that only safetensors has.
+std::optional<uint32_t> ggml_type_of(DType type);
 // "F32, F16, Q4_0, …": for errors.
 std::string supported_ggml_types();
 

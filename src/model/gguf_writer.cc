@@ -119,12 +119,17 @@ Result<Bytes> GgufWriter::layout() {
     const Result<uint64_t> bytes = assay::tensor_bytes(tensor.type, tensor.shape, where);
     if (!bytes.ok()) return as_argument_error(bytes.status());
     if (tensor.shape.empty()) return invalid_argument(where + " has no dimensions");
+    const std::optional<uint32_t> ggml_type = ggml_type_of(tensor.type);
+    if (!ggml_type) {
+      return invalid_argument(where + " has the type " + std::string(dtype_info(tensor.type).name) +
+                              ", which GGUF does not have; it has " + supported_ggml_types());
+    }
     put_string(header, tensor.name);
     append_le(header, static_cast<uint32_t>(tensor.shape.size()));
     for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) {
       append_le(header, *size);
     }
-    append_le(header, ggml_type_of(tensor.type));
+    append_le(header, *ggml_type);
     append_le(header, offset);
     extents_.push_back({offset, *bytes});
     offset = aligned(offset + *bytes);

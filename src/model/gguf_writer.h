@@ -36,8 +36,9 @@ class GgufWriter {
  public:
   // Creates a temporary file beside path, reserves its full size and writes the header.
   // Errors: INVALID_ARGUMENT for content that the reader would refuse (a name or key that is empty,
-  // too long or twice, a shape that does not fit its type), RESOURCE_EXHAUSTED when the disk has no
-  // room for the whole file, NOT_FOUND (folder), PERMISSION_DENIED.
+  // too long or twice, a shape that does not fit its type, a type that GGUF does not have),
+  // RESOURCE_EXHAUSTED when the disk has no room for the whole file, NOT_FOUND (folder),
+  // PERMISSION_DENIED.
   static Result<std::unique_ptr<GgufWriter>> create(const std::string& path, GgufContent content);
   // Without finish() the temporary file is removed and path stays as it was.
   ~GgufWriter();

@@ -99,6 +99,8 @@ TEST_F(GgufWriterTest, RefusesWhatTheReaderWouldRefuse) {
            {{{}, {{"", DType::kF32, {2}}}}, "is empty"},
            {{{}, {{std::string(300, 'w'), DType::kF32, {2}}}}, "300 bytes"},
            {{{}, {{"w", DType::kQ8_0, {2, 33}}}}, "rows of 33"},
+           {{{}, {{"w", DType::kQ4_K, {2, 96}}}}, "rows of 96"},
+           {{{}, {{"w", DType::kF8_E4M3, {2, 96}}}}, "F8_E4M3, which GGUF does not have"},
            {{{}, {{"w", DType::kF32, {2, 0}}}}, "zero"},
            {{{}, {{"w", DType::kF32, {1, 1, 1, 1, 1}}}}, "5 dimensions"},
            {{{}, {{"w", DType::kF32, {}}}}, "no dimensions"},

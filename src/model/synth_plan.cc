@@ -55,6 +55,57 @@ SynthShape fitted(SynthShape shape, uint64_t layers, uint64_t step, uint64_t wan
   return shape;
 }
 
+// The type of a matrix whose rows are not whole super-blocks: the one that llama.cpp takes then.
+DType fitting_type(DType type, uint64_t columns) {
+  if (columns % dtype_info(type).block_elements == 0) return type;
+  switch (type) {
+    case DType::kQ4_K:
+      return DType::kQ5_0;
+    case DType::kQ5_K:
+      return DType::kQ5_1;
+    case DType::kQ6_K:
+      return DType::kQ8_0;
+    default:
+      return DType::kIQ4_NL;  // of Q2_K, Q3_K, IQ4_XS
+  }
+}
+
+// llama.cpp's number for a file that is mostly of this type (enum llama_ftype).
+uint32_t file_type(DType type) {
+  switch (type) {
+    case DType::kF16:
+      return 1;
+    case DType::kQ4_0:
+      return 2;
+    case DType::kQ4_1:
+      return 3;
+    case DType::kQ8_0:
+      return 7;
+    case DType::kQ5_0:
+      return 8;
+    case DType::kQ5_1:
+      return 9;
+    case DType::kQ2_K:
+      return 10;
+    case DType::kQ3_K:
+      return 12;
+    case DType::kQ4_K:
+      return 15;
+    case DType::kQ5_K:
+      return 17;
+    case DType::kQ6_K:
+      return 18;
+    case DType::kIQ4_NL:
+      return 25;
+    case DType::kIQ4_XS:
+      return 30;
+    case DType::kBF16:
+      return 32;
+    default:
+      return 0;  // all F32
+  }
+}
+
 }  // namespace
 
 uint64_t SynthShape::params() const {
@@ -132,7 +183,7 @@ std::vector<SynthTensor> synth_tensors(const SynthShape& shape, DType type) {
   const uint64_t kv_width = shape.width / shape.heads * shape.kv_heads;
   std::vector<SynthTensor> out;
   const auto matrix = [&](const std::string& name, uint64_t rows, uint64_t columns, double std) {
-    out.push_back({{name, type, {rows, columns}}, 0.0, std});
+    out.push_back({{name, fitting_type(type, columns), {rows, columns}}, 0.0, std});
   };
   const auto norm = [&](const std::string& name) {
     out.push_back({{name, DType::kF32, {shape.width}}, 1.0, 0.05});
@@ -203,21 +254,6 @@ std::vector<std::string> synth_pieces(uint64_t count) {
 
 std::vector<std::pair<std::string, GgufMeta>> synth_meta(const SynthShape& shape, DType type) {
   const auto u32 = [](uint64_t value) { return GgufMeta(static_cast<uint32_t>(value)); };
-  constexpr auto kFileType = [](DType t) -> uint32_t {
-    switch (t) {
-      case DType::kF32:
-        return 0;
-      case DType::kF16:
-        return 1;
-      case DType::kBF16:
-        return 32;
-      case DType::kQ8_0:
-        return 7;
-      case DType::kQ4_0:
-        return 2;
-    }
-    return 0;
-  };
   std::vector<std::string> pieces = synth_pieces(shape.vocab);
   // Kinds as SentencePiece numbers them: 1 normal, 2 unknown, 3 control, 6 byte.
   std::vector<int32_t> kinds(pieces.size(), 1);
@@ -231,7 +267,7 @@ std::vector<std::pair<std::string, GgufMeta>> synth_meta(const SynthShape& shape
   return {
       {"general.architecture", std::string("llama")},
       {"general.name", std::string("assay-synth-") + std::to_string(shape.params())},
-      {"general.file_type", kFileType(type)},
+      {"general.file_type", file_type(type)},
       {"general.quantization_version", uint32_t{2}},
       {"llama.vocab_size", u32(shape.vocab)},
       {"llama.context_length", uint32_t{2048}},

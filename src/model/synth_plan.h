@@ -41,7 +41,8 @@ struct SynthTensor {
   double mean = 0;
   double std = 0;
 };
-// In file order. Matrices have this type, norms are F32.
+// In file order. Matrices have this type, norms are F32. Matrices whose rows are not whole
+// super-blocks of 256 get the smaller block that llama.cpp gives them then (Q4_K: Q5_0 ...).
 std::vector<SynthTensor> synth_tensors(const SynthShape& shape, DType type);
 
 // Every key that llama.cpp and this project read, with a SentencePiece-style tokenizer.

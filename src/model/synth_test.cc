@@ -13,6 +13,7 @@
 #include "model/checkpoint.h"
 #include "model/compute.h"
 #include "model/engine.h"
+#include "model/gguf_types.h"
 #include "model/heap_meter.h"
 #include "model/model.h"
 
@@ -120,7 +121,8 @@ TEST(SynthPieces, AreDistinctAndReachableByMerges) {
 }
 
 TEST_F(SynthTest, OpensAsTheModelItClaimsToBe) {
-  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+  for (const DType type : kAllDTypes) {
+    if (!ggml_type_of(type)) continue;
     const auto report =
         synthesize({.path = path("m.gguf"), .params = 300'000, .type = type, .sync = false});
     ASSERT_TRUE(report.ok()) << report.status().message();
@@ -132,11 +134,23 @@ TEST_F(SynthTest, OpensAsTheModelItClaimsToBe) {
         model->tensors.at("blk.0.attn_k.weight").shape,
         (std::vector<uint64_t>{report->shape.width / report->shape.heads * report->shape.kv_heads,
                                report->shape.width}));
-    EXPECT_EQ(model->tensors.at("blk.0.ffn_down.weight").type, type);
+    const TensorInfo& down = model->tensors.at("blk.0.ffn_down.weight");
+    const bool whole_blocks = down.columns() % dtype_info(type).block_elements == 0;
+    EXPECT_EQ(down.type == type, whole_blocks) << dtype_info(type).name;
     EXPECT_EQ(model->tensors.at("output_norm.weight").type, DType::kF32);
     EXPECT_EQ(model->tensors.contains("output.weight"), !report->shape.tied);
     EXPECT_EQ(std::get<std::vector<std::string>>(model->meta.at("tokenizer.ggml.tokens")).size(),
               report->shape.vocab);
+  }
+}
+
+TEST_F(SynthTest, SuperBlocksAreUsedWhereTheyFit) {
+  for (const DType type : {DType::kQ2_K, DType::kQ4_K, DType::kQ6_K, DType::kIQ4_XS}) {
+    ASSERT_TRUE(synthesize({.path = path("m.gguf"), .params = 8'400'000, .type = type}).ok());
+    const auto model = open_checkpoint(path("m.gguf"));
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    EXPECT_EQ(model->tensors.at("blk.0.ffn_down.weight").type, type);
+    EXPECT_EQ(model->tensors.at("blk.0.attn_q.weight").type, type);
   }
 }
 
