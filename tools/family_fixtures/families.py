@@ -20,6 +20,9 @@ class Fixture:
     ones: tuple = ()  # the same, set to one
     query_gain: float = 1.7  # spread of the rows of q and k: attention far from uniform, yet not one-hot
     gguf: str | None = None  # architecture of the GGUF form; nothing where there is none
+    # Fields of config that the GGUF form cannot hold, as a reader must take them: another function,
+    # with a reference of its own in reference-gguf.json.
+    gguf_says: dict = field(default_factory=dict)
 
 
 def _llama_like(**fields):
@@ -50,7 +53,7 @@ def _neox(**fields):
 def _t5(**fields):
     return dict(
         architectures=["T5ForConditionalGeneration"], model_type="t5", torch_dtype="float32",
-        vocab_size=VOCAB, d_model=WIDTH, d_kv=6, d_ff=40, num_layers=2, num_decoder_layers=2,
+        vocab_size=VOCAB, d_model=WIDTH, d_kv=6, d_ff=28, num_layers=2, num_decoder_layers=2,
         num_heads=HEADS, relative_attention_num_buckets=16, relative_attention_max_distance=128,
         layer_norm_epsilon=1e-6, feed_forward_proj="relu", is_encoder_decoder=True, dropout_rate=0.0,
         tie_word_embeddings=True, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0) | fields
@@ -61,7 +64,8 @@ _LLAMA3_ROPE = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_fr
 _FULL = dict(rope_scaling=None)
 
 FIXTURES = [
-    Fixture("llama", _llama_like(architectures=["LlamaForCausalLM"], model_type="llama"), 1,
+    Fixture("llama", _llama_like(architectures=["LlamaForCausalLM"], model_type="llama",
+        num_hidden_layers=2), 1,
             {"base": dict(rope_theta=500.0)}, ones=("norm",), gguf="llama"),
     Fixture("llama-tied", _llama_like(
         architectures=["LlamaForCausalLM"], model_type="llama", num_hidden_layers=2,
@@ -71,7 +75,7 @@ FIXTURES = [
         architectures=["LlamaForCausalLM"], model_type="llama", num_hidden_layers=2,
         attention_bias=True, mlp_bias=True), 3,
         zeroed=("q_proj.bias", "k_proj.bias", "v_proj.bias", "o_proj.bias", "gate_proj.bias",
-                "up_proj.bias", "down_proj.bias")),
+                "up_proj.bias", "down_proj.bias"), gguf="llama"),
     Fixture("llama3", _llama_like(
         architectures=["LlamaForCausalLM"], model_type="llama", num_hidden_layers=2,
         rope_theta=500.0, rope_scaling=_LLAMA3_ROPE), 4,
@@ -82,22 +86,22 @@ FIXTURES = [
         architectures=["LlamaForCausalLM"], model_type="llama", num_hidden_layers=2,
         rope_scaling=dict(type="linear", factor=4.0)), 5, {"scaling": _FULL}, gguf="llama"),
     Fixture("mistral", _llama_like(
-        architectures=["MistralForCausalLM"], model_type="mistral", sliding_window=WINDOW), 106,
+        architectures=["MistralForCausalLM"], model_type="mistral", num_hidden_layers=2, sliding_window=WINDOW), 106,
         {"window": dict(sliding_window=None), "one wider": dict(sliding_window=WINDOW + 1),
-         "one narrower": dict(sliding_window=WINDOW - 1)}, gguf="llama"),
+         "one narrower": dict(sliding_window=WINDOW - 1)}, gguf="llama", gguf_says=dict(sliding_window=None)),
     Fixture("qwen2", _llama_like(
-        architectures=["Qwen2ForCausalLM"], model_type="qwen2", tie_word_embeddings=True,
-        rms_norm_eps=1e-6, rope_theta=1000000.0, use_sliding_window=False, sliding_window=WINDOW,
+        architectures=["Qwen2ForCausalLM"], model_type="qwen2", num_hidden_layers=2,
+        tie_word_embeddings=True, rms_norm_eps=1e-6, rope_theta=1000000.0, use_sliding_window=False, sliding_window=WINDOW,
         max_window_layers=1), 7,
         {"window": dict(use_sliding_window=True), "base": dict(rope_theta=10000.0)},
         zeroed=("q_proj.bias", "k_proj.bias", "v_proj.bias"), gguf="qwen2"),
     Fixture("qwen3", _llama_like(
-        architectures=["Qwen3ForCausalLM"], model_type="qwen3", head_dim=12, rms_norm_eps=1e-6,
+        architectures=["Qwen3ForCausalLM"], model_type="qwen3", num_hidden_layers=2, head_dim=12, rms_norm_eps=1e-6,
         rope_theta=1000000.0, attention_bias=False, use_sliding_window=False, sliding_window=None,
-        max_window_layers=3), 8,
+        max_window_layers=2), 8,
         {"base": dict(rope_theta=10000.0)}, ones=("q_norm", "k_norm"), gguf="qwen3"),
     Fixture("gemma", _gemma_like(
-        architectures=["GemmaForCausalLM"], model_type="gemma", num_key_value_heads=1,
+        architectures=["GemmaForCausalLM"], model_type="gemma", num_hidden_layers=2, num_key_value_heads=1,
         hidden_act="gelu", hidden_activation=None), 9, zeroed=("norm",), gguf="gemma"),
     Fixture("gemma2", _gemma_like(
         architectures=["Gemma2ForCausalLM"], model_type="gemma2", num_hidden_layers=3,
@@ -108,7 +112,7 @@ FIXTURES = [
          "final cap": dict(final_logit_softcapping=None),
          "scale": dict(query_pre_attn_scalar=12)},
         zeroed=("input_layernorm", "post_attention", "pre_feedforward", "post_feedforward"),
-        query_gain=2.2, gguf="gemma2"),
+        query_gain=2.2, gguf="gemma2", gguf_says=dict(query_pre_attn_scalar=12)),
     Fixture("gemma3", _gemma_like(
         architectures=["Gemma3ForCausalLM"], model_type="gemma3_text", num_hidden_layers=4,
         num_key_value_heads=1, intermediate_size=40, query_pre_attn_scalar=10, attn_logit_softcapping=None,
@@ -118,9 +122,17 @@ FIXTURES = [
         {"window": dict(sliding_window=128), "pattern": dict(sliding_window_pattern=2),
          "local base": dict(rope_local_base_freq=1000000.0), "scaling": _FULL,
          "global base": dict(rope_theta=10000.0), "scale": dict(query_pre_attn_scalar=12)},
-        zeroed=("q_norm", "k_norm", "input_layernorm", "post_feedforward"), gguf="gemma3"),
+        zeroed=("q_norm", "k_norm", "input_layernorm", "post_feedforward")),
+    Fixture("gemma3-six", _gemma_like(
+        architectures=["Gemma3ForCausalLM"], model_type="gemma3_text", num_hidden_layers=6,
+        num_key_value_heads=1, intermediate_size=12, query_pre_attn_scalar=12,
+        sliding_window=WINDOW, rope_theta=1000000.0, rope_local_base_freq=10000.0,
+        rope_scaling=dict(rope_type="linear", factor=8.0)), 22,
+        {"window": dict(sliding_window=128), "pattern": dict(sliding_window_pattern=3),
+         "scaling": _FULL, "local base": dict(rope_local_base_freq=1000000.0)}, gguf="gemma3"),
     Fixture("phi3", _llama_like(
-        architectures=["Phi3ForCausalLM"], model_type="phi3", num_key_value_heads=4,
+        architectures=["Phi3ForCausalLM"], model_type="phi3", num_hidden_layers=2,
+        num_key_value_heads=4,
         partial_rotary_factor=0.75, original_max_position_embeddings=128, sliding_window=WINDOW,
         rope_scaling=None), 112,
         {"window": dict(sliding_window=None), "rotary": dict(partial_rotary_factor=1.0)},
@@ -129,13 +141,13 @@ FIXTURES = [
         architectures=["Phi3ForCausalLM"], model_type="phi3", num_hidden_layers=2,
         max_position_embeddings=256, original_max_position_embeddings=32, sliding_window=None,
         rope_scaling=dict(type="longrope", short_factor=[1.0, 1.1, 1.3, 1.5],
-                          long_factor=[1.5, 2.5, 5.0, 9.0])), 13,
+                          long_factor=[1.5, 2.5, 5.0, 9.0])), 113,
         {"scaling": _FULL, "short": dict(original_max_position_embeddings=128,
                                          max_position_embeddings=1024)}, gguf="phi3"),
     Fixture("gpt2", dict(
         architectures=["GPT2LMHeadModel"], model_type="gpt2", torch_dtype="float32",
-        vocab_size=VOCAB, n_positions=64, n_ctx=64, n_embd=WIDTH, n_layer=3, n_head=HEADS,
-        n_inner=48, activation_function="gelu_new", layer_norm_epsilon=1e-5, attn_pdrop=0.0,
+        vocab_size=VOCAB, n_positions=64, n_ctx=64, n_embd=WIDTH, n_layer=2, n_head=HEADS,
+        n_inner=None, activation_function="gelu_new", layer_norm_epsilon=1e-5, attn_pdrop=0.0,
         embd_pdrop=0.0, resid_pdrop=0.0, bos_token_id=0, eos_token_id=0), 14,
         {"gelu": dict(activation_function="relu")},
         zeroed=("wpe", "c_attn.bias", "attn.c_proj.bias", "c_fc.bias", "mlp.c_proj.bias",
@@ -155,32 +167,32 @@ FIXTURES = [
             {"parallel": dict(use_parallel_residual=False), "rotary": dict(rotary_pct=1.0)},
             zeroed=("query_key_value.bias", "attention.dense.bias", "h_to_4h.bias",
                     "4h_to_h.bias"), gguf="gptneox"),
-    Fixture("gpt_neox-sequential", _neox(use_parallel_residual=False, num_hidden_layers=2), 17,
+    Fixture("gpt_neox-sequential", _neox(use_parallel_residual=False, num_hidden_layers=2), 117,
             {"parallel": dict(use_parallel_residual=True)}, gguf="gptneox"),
     Fixture("phi", dict(
         architectures=["PhiForCausalLM"], model_type="phi", torch_dtype="float32",
-        vocab_size=VOCAB, hidden_size=WIDTH, intermediate_size=48, num_hidden_layers=3,
+        vocab_size=VOCAB, hidden_size=WIDTH, intermediate_size=128, num_hidden_layers=2,
         num_attention_heads=HEADS, num_key_value_heads=None, hidden_act="gelu_new",
         max_position_embeddings=64, layer_norm_eps=1e-5, rope_theta=10000.0, rope_scaling=None,
         partial_rotary_factor=0.5, qk_layernorm=False, tie_word_embeddings=False,
-        attention_dropout=0.0, embd_pdrop=0.0, resid_pdrop=0.0, bos_token_id=0, eos_token_id=0), 18,
+        attention_dropout=0.0, embd_pdrop=0.0, resid_pdrop=0.0, bos_token_id=0, eos_token_id=0), 118,
         {"rotary": dict(partial_rotary_factor=1.0)},
         zeroed=("q_proj.bias", "k_proj.bias", "v_proj.bias", "dense.bias", "fc1.bias", "fc2.bias",
                 "lm_head.bias"), gguf="phi2"),
     Fixture("bert", dict(
         architectures=["BertModel"], model_type="bert", torch_dtype="float32", vocab_size=VOCAB,
-        hidden_size=WIDTH, intermediate_size=48, num_hidden_layers=3, num_attention_heads=HEADS,
+        hidden_size=WIDTH, intermediate_size=48, num_hidden_layers=2, num_attention_heads=HEADS,
         hidden_act="gelu", max_position_embeddings=64, type_vocab_size=2, layer_norm_eps=1e-12,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         position_embedding_type="absolute", pad_token_id=0), 19,
         {"activation": dict(hidden_act="relu")},
         zeroed=("token_type", "position_emb", "query.bias", "value.bias", "dense.bias",
                 "LayerNorm.bias"), gguf="bert"),
-    Fixture("t5", _t5(), 20,
+    Fixture("t5", _t5(), 120,
             {"activation": dict(feed_forward_proj="gelu_new"),
              "distance": dict(relative_attention_max_distance=24)},
             zeroed=("relative_attention_bias",), gguf="t5"),
-    Fixture("t5-gated", _t5(feed_forward_proj="gated-gelu", tie_word_embeddings=False), 21,
+    Fixture("t5-gated", _t5(feed_forward_proj="gated-gelu", d_ff=24, tie_word_embeddings=False), 21,
             {"activation": dict(feed_forward_proj="gated-silu")},
             zeroed=("relative_attention_bias",), gguf="t5"),
 ]

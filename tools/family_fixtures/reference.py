@@ -74,8 +74,10 @@ def random_parameter(name, shape, config, query_gain, generator):
     lower = name.lower()
     if name.endswith("bias") or (len(shape) == 1 and name.endswith("beta")):
         draw *= 0.4
+    elif len(shape) == 1 and is_gemma(config):
+        draw = (draw * 0.3 * 256).round() / 256  # so that GGUF's 1 + w is exact
     elif len(shape) == 1:
-        draw = draw * 0.3 + (0.0 if is_gemma(config) else 1.0)
+        draw = draw * 0.3 + 1.0
     elif "relative_attention_bias" in lower:
         draw *= 1.5
     elif any(part in lower for part in ("embed", "wte", "shared")) and "lm_head" not in lower:
@@ -243,9 +245,10 @@ def bert_token_types():
     return [0] * 23 + [1] * (len(TOKENS) - 23)
 
 
-def reference(fixture, folder):
-    """What reference.json holds."""
-    config, model = fixture.config, load(None, folder)
+def reference(fixture, folder, fields=None):
+    """What reference.json holds; with fields, for config.json with these fields replaced."""
+    config = fixture.config | (fields or {})
+    model = load(config if fields else None, folder)
     sites = watch(model, config)
     with float64_everywhere():
         out = outputs(model, config, token_types=bert_token_types())
@@ -254,6 +257,8 @@ def reference(fixture, folder):
     result = {"generator": f"transformers {transformers.__version__}, PyTorch "
                            f"{torch.__version__.split('+')[0]}, float64 throughout, eager attention",
               "seed": fixture.seed, "tokens": TOKENS}
+    if fields:
+        result["config_fields"] = fields
     if config["model_type"] == "bert":
         result["token_types"] = bert_token_types()
         final = out.last_hidden_state[0]
