@@ -8,11 +8,12 @@ tables. `float64_everywhere` gives the name float32 to float64 while a model run
 import contextlib
 import copy
 import json
+import pathlib
 import shutil
+import tempfile
 
 import torch
 import transformers
-from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -295,6 +296,17 @@ def _last(out):
 def _run(model, config):
     with float64_everywhere():
         return _last(outputs(model, config, token_types=bert_token_types()))
+
+
+def check_v5_config(fixture, folder):
+    """config.v5.json must describe the same function as config.json."""
+    with tempfile.TemporaryDirectory() as scratch:
+        other = pathlib.Path(scratch)
+        shutil.copy(folder / "model.safetensors", other)
+        shutil.copy(folder / "config.v5.json", other / "config.json")
+        same = torch.equal(_run(load(None, other), fixture.config),
+                           _run(load(None, folder), fixture.config))
+    assert same, f"{fixture.name}: config.v5.json means another model than config.json"
 
 
 def ablations(fixture, folder):
