@@ -81,6 +81,25 @@ def _phi3(c):
     return out
 
 
+def _starcoder2(c):
+    return _common(c) | {"attention.layer_norm_epsilon": c["norm_epsilon"]}
+
+
+def _stablelm(c):
+    head = c["hidden_size"] // c["num_attention_heads"]
+    return _common(c) | {"rope.freq_base": None,
+                         "rope.dimension_count": int(c["partial_rotary_factor"] * head),
+                         "use_parallel_residual": c["use_parallel_residual"]}
+
+
+def _falcon(c):
+    return {"block_count": c["num_hidden_layers"], "context_length": 2048,
+            "embedding_length": c["hidden_size"], "feed_forward_length": 4 * c["hidden_size"],
+            "attention.head_count": c["num_attention_heads"], "attention.head_count_kv": 1,
+            "attention.layer_norm_epsilon": c["layer_norm_epsilon"],
+            "tensor_data_layout": "jploski"}
+
+
 def _bert(c):
     return _common(c) | {"attention.causal": False}
 
@@ -98,7 +117,8 @@ def _t5(c):
 
 _FIELDS = {"llama": _llama, "qwen2": _common, "qwen3": _common, "gemma": _gemma, "gemma2": _gemma,
            "gemma3": _gemma, "gpt2": _gpt2, "gptneox": _gptneox, "phi2": _phi2, "phi3": _phi3,
-           "bert": _bert, "t5": _t5}
+           "starcoder2": _starcoder2, "stablelm": _stablelm, "falcon": _falcon, "bert": _bert,
+           "t5": _t5}
 
 
 def _interleave(rows, heads):

@@ -196,8 +196,9 @@ def watch(model, config):
     for i, block in enumerate(blocks):
         entry = f"L{i - 1}.post_mlp" if i > 0 else "embed"
         sites.entry(block, entry)
-        if family == "phi" or (family == "gpt_neox" and config["use_parallel_residual"]):
-            attention = block.self_attn if family == "phi" else block.attention
+        if family in ("phi", "falcon") or config.get("use_parallel_residual"):
+            attention = next(getattr(block, name) for name in
+                             ("self_attn", "attention", "self_attention") if hasattr(block, name))
             sites.exit_plus_entry(attention, entry, f"L{i}.post_attn")
         else:
             second_norm = next(
