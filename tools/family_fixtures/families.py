@@ -15,10 +15,12 @@ class Fixture:
     name: str
     config: dict
     seed: int
-    config_ablations: dict = field(default_factory=dict)  # label: fields that replace those of config
+    # Label: fields that replace those of config.
+    config_ablations: dict = field(default_factory=dict)
     zeroed: tuple = ()  # substrings of parameter names: with these set to zero, the logits move
     ones: tuple = ()  # the same, set to one
-    query_gain: float = 1.7  # spread of the rows of q and k: attention far from uniform, yet not one-hot
+    # Spread of the rows of q and k: attention far from uniform, yet not one-hot.
+    query_gain: float = 1.7
     gguf: str | None = None  # architecture of the GGUF form; nothing where there is none
     # Fields of config that the GGUF form cannot hold, as a reader must take them: another function,
     # with a reference of its own in reference-gguf.json.
@@ -55,7 +57,8 @@ def _t5(**fields):
         architectures=["T5ForConditionalGeneration"], model_type="t5", torch_dtype="float32",
         vocab_size=VOCAB, d_model=WIDTH, d_kv=6, d_ff=28, num_layers=2, num_decoder_layers=2,
         num_heads=HEADS, relative_attention_num_buckets=16, relative_attention_max_distance=128,
-        layer_norm_epsilon=1e-6, feed_forward_proj="relu", is_encoder_decoder=True, dropout_rate=0.0,
+        layer_norm_epsilon=1e-6, feed_forward_proj="relu", is_encoder_decoder=True,
+        dropout_rate=0.0,
         tie_word_embeddings=True, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0) | fields
 
 
@@ -86,28 +89,34 @@ FIXTURES = [
         architectures=["LlamaForCausalLM"], model_type="llama", num_hidden_layers=2,
         rope_scaling=dict(type="linear", factor=4.0)), 5, {"scaling": _FULL}, gguf="llama"),
     Fixture("mistral", _llama_like(
-        architectures=["MistralForCausalLM"], model_type="mistral", num_hidden_layers=2, sliding_window=WINDOW), 106,
+        architectures=["MistralForCausalLM"], model_type="mistral", num_hidden_layers=2,
+        sliding_window=WINDOW), 106,
         {"window": dict(sliding_window=None), "one wider": dict(sliding_window=WINDOW + 1),
-         "one narrower": dict(sliding_window=WINDOW - 1)}, gguf="llama", gguf_says=dict(sliding_window=None)),
+         "one narrower": dict(sliding_window=WINDOW - 1)}, gguf="llama",
+        gguf_says=dict(sliding_window=None)),
     Fixture("qwen2", _llama_like(
         architectures=["Qwen2ForCausalLM"], model_type="qwen2", num_hidden_layers=2,
-        tie_word_embeddings=True, rms_norm_eps=1e-6, rope_theta=1000000.0, use_sliding_window=False, sliding_window=WINDOW,
+        tie_word_embeddings=True, rms_norm_eps=1e-6, rope_theta=1000000.0,
+        use_sliding_window=False, sliding_window=WINDOW,
         max_window_layers=1), 7,
         {"window": dict(use_sliding_window=True), "base": dict(rope_theta=10000.0)},
         zeroed=("q_proj.bias", "k_proj.bias", "v_proj.bias"), gguf="qwen2"),
     Fixture("qwen3", _llama_like(
-        architectures=["Qwen3ForCausalLM"], model_type="qwen3", num_hidden_layers=2, head_dim=12, rms_norm_eps=1e-6,
+        architectures=["Qwen3ForCausalLM"], model_type="qwen3", num_hidden_layers=2, head_dim=12,
+        rms_norm_eps=1e-6,
         rope_theta=1000000.0, attention_bias=False, use_sliding_window=False, sliding_window=None,
         max_window_layers=2), 8,
         {"base": dict(rope_theta=10000.0)}, ones=("q_norm", "k_norm"), gguf="qwen3"),
     Fixture("gemma", _gemma_like(
-        architectures=["GemmaForCausalLM"], model_type="gemma", num_hidden_layers=2, num_key_value_heads=1,
+        architectures=["GemmaForCausalLM"], model_type="gemma", num_hidden_layers=2,
+        num_key_value_heads=1,
         hidden_act="gelu", hidden_activation=None), 9, zeroed=("norm",), gguf="gemma"),
     Fixture("gemma2", _gemma_like(
         architectures=["Gemma2ForCausalLM"], model_type="gemma2", num_hidden_layers=3,
         query_pre_attn_scalar=24, attn_logit_softcapping=2.5, final_logit_softcapping=4.0,
         sliding_window=WINDOW), 10,
-        {"window": dict(sliding_window=128), "all layers": dict(layer_types=["sliding_attention"] * 3),
+        {"window": dict(sliding_window=128),
+         "all layers": dict(layer_types=["sliding_attention"] * 3),
          "attention cap": dict(attn_logit_softcapping=None),
          "final cap": dict(final_logit_softcapping=None),
          "scale": dict(query_pre_attn_scalar=12)},
@@ -115,7 +124,8 @@ FIXTURES = [
         query_gain=2.2, gguf="gemma2", gguf_says=dict(query_pre_attn_scalar=12)),
     Fixture("gemma3", _gemma_like(
         architectures=["Gemma3ForCausalLM"], model_type="gemma3_text", num_hidden_layers=4,
-        num_key_value_heads=1, intermediate_size=40, query_pre_attn_scalar=10, attn_logit_softcapping=None,
+        num_key_value_heads=1, intermediate_size=40, query_pre_attn_scalar=10,
+        attn_logit_softcapping=None,
         final_logit_softcapping=None, sliding_window=WINDOW, sliding_window_pattern=3,
         rope_theta=1000000.0, rope_local_base_freq=10000.0,
         rope_scaling=dict(rope_type="linear", factor=8.0)), 11,
@@ -175,7 +185,8 @@ FIXTURES = [
         num_attention_heads=HEADS, num_key_value_heads=None, hidden_act="gelu_new",
         max_position_embeddings=64, layer_norm_eps=1e-5, rope_theta=10000.0, rope_scaling=None,
         partial_rotary_factor=0.5, qk_layernorm=False, tie_word_embeddings=False,
-        attention_dropout=0.0, embd_pdrop=0.0, resid_pdrop=0.0, bos_token_id=0, eos_token_id=0), 118,
+        attention_dropout=0.0, embd_pdrop=0.0, resid_pdrop=0.0, bos_token_id=0, eos_token_id=0),
+        118,
         {"rotary": dict(partial_rotary_factor=1.0)},
         zeroed=("q_proj.bias", "k_proj.bias", "v_proj.bias", "dense.bias", "fc1.bias", "fc2.bias",
                 "lm_head.bias"), gguf="phi2"),

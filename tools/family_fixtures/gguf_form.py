@@ -1,4 +1,4 @@
-"""The GGUF form of a fixture: names, fields and changes to tensors as llama.cpp's converter makes them.
+"""The GGUF form of a fixture: names, fields and tensors as llama.cpp's converter makes them.
 
 Left out: the tokenizer, which these models do not have, and what only describes a file to people.
 """

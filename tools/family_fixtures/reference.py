@@ -70,7 +70,7 @@ def is_gemma(config):
 
 
 def random_parameter(name, shape, config, query_gain, generator):
-    """Every norm and bias differs from its neutral value; matrices keep the size of what they act on."""
+    """Every norm and bias differs from its neutral value; matrices keep the size of their input."""
     draw = torch.randn(shape, generator=generator, dtype=torch.float64)
     lower = name.lower()
     if name.endswith("bias") or (len(shape) == 1 and name.endswith("beta")):
@@ -86,7 +86,8 @@ def random_parameter(name, shape, config, query_gain, generator):
     elif "wpe" in lower or "position_emb" in lower or "token_type" in lower:
         draw *= 0.5
     else:
-        fan_in = shape[0] if config["model_type"] == "gpt2" and "lm_head" not in lower else shape[-1]
+        transposed = config["model_type"] == "gpt2" and "lm_head" not in lower
+        fan_in = shape[0] if transposed else shape[-1]
         queries = ("q_proj", "k_proj", ".q.weight", ".k.weight", "query.weight", "key.weight",
                    "qkv", "c_attn", "query_key_value")
         draw *= (query_gain if any(part in lower for part in queries) else 1.4) / fan_in**0.5
@@ -97,7 +98,7 @@ def random_parameter(name, shape, config, query_gain, generator):
 
 
 def write_folder(fixture, folder):
-    """config.json in the published style, model.safetensors, and the config that transformers 5 writes."""
+    """config.json in the published style, model.safetensors, and config.v5.json."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     config_path = folder / "config.json"
@@ -256,8 +257,8 @@ def reference(fixture, folder, fields=None):
         out = outputs(model, config, token_types=bert_token_types())
     sites.close()
     streams = sites.streams
-    result = {"generator": f"transformers {transformers.__version__}, PyTorch "
-                           f"{torch.__version__.split('+')[0]}, float64 throughout, eager attention",
+    versions = f"transformers {transformers.__version__}, PyTorch {torch.__version__.split('+')[0]}"
+    result = {"generator": f"{versions}, float64 throughout, eager attention",
               "seed": fixture.seed, "tokens": TOKENS}
     if fields:
         result["config_fields"] = fields
