@@ -17,8 +17,6 @@
 
 namespace assay {
 
-inline constexpr size_t kVocabularyMax = size_t{1} << 20;
-inline constexpr size_t kPieceBytesMax = 512;
 inline constexpr std::string_view kMetaSpace = "\xE2\x96\x81";  // U+2581, stands for a space
 
 // What is put before a text, so that a word is the same piece at its start and after a space.

@@ -1,14 +1,17 @@
-// tokenizer.json: the file of the Hugging Face tokenizers library. Read as far as it describes a
-// SentencePiece BPE: model.type BPE whose text carries U+2581 for spaces. Such a file lists merges
-// instead of scores; the scores follow from the order of the merges when the list is complete and
-// ordered by piece, as the converters write it. Tested in tokenizer_json_test.cc; fuzzed in
-// tokenizer_fuzz.cc.
+// The tokenizer files of a Hugging Face folder: tokenizer.json, which holds any kind of tokenizer,
+// and the vocab.json with merges.txt that came before it. Each kind has its reader: spm_json.h,
+// bpe_json.h. Tested in tokenizer_json_test.cc, tokenizer_test.cc and for each reader beside it;
+// fuzzed in tokenizer_fuzz.cc.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "base/result.h"
+#include "model/bpe_tokenizer.h"
 #include "model/spm_tokenizer.h"
 
 namespace assay {
@@ -16,16 +19,30 @@ namespace assay {
 inline constexpr size_t kTokenizerJsonBytesMax = size_t{64} << 20;
 
 // What the other files of the folder say (config.json, tokenizer_config.json); used where
-// tokenizer.json leaves it open. -1: not said.
+// tokenizer.json leaves it open. -1 or empty: not said.
 struct TokenizerHints {
   TokenId bos = -1;
   TokenId eos = -1;
+  std::string bos_text = {};  // not used for SentencePiece BPE
+  std::string eos_text = {};
 };
 
+using AnyVocabulary = std::variant<SpmVocabulary, BpeVocabulary>;
+
 // source names the file in errors. Errors: DATA_LOSS for what is no such file (names the field);
-// UNIMPLEMENTED for a well-formed file of another kind of tokenizer, or of options that no
-// SentencePiece model has (names them).
-Result<SpmVocabulary> parse_tokenizer_json(std::string_view text, const TokenizerHints& hints,
+// UNIMPLEMENTED for a well-formed file of options that are not supported (names them).
+Result<AnyVocabulary> parse_tokenizer_json(std::string_view text, const TokenizerHints& hints,
                                            const std::string& source);
+// vocab.json and merges.txt, which say no more than the tokens and merges of a GPT-2.
+Result<BpeVocabulary> parse_vocab_and_merges(std::string_view vocab, std::string_view merges,
+                                             const TokenizerHints& hints,
+                                             const std::string& source);
+
+void set_add_bos(AnyVocabulary& vocabulary, bool add_bos);
+void set_add_eos(AnyVocabulary& vocabulary, bool add_eos);  // nothing for SentencePiece BPE
+
+// Errors: as the create of each kind.
+Result<std::unique_ptr<Tokenizer>> create_tokenizer(AnyVocabulary vocabulary,
+                                                    const std::string& source);
 
 }  // namespace assay

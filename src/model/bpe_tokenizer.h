@@ -1,0 +1,78 @@
+// Byte-level BPE ("bpe"): the tokenizer of GPT-2, Llama 3, Qwen, DeepSeek, Falcon and of most
+// models since. A text is cut into words (pre_tokenizer.h); a word is a list of bytes, and the pair
+// of neighbours that was merged first in training is merged first. One engine for all sources: GGUF
+// metadata (tokenizer_gguf.cc), tokenizer.json and vocab.json with merges.txt (bpe_json.cc).
+// Tested in bpe_tokenizer_test.cc against a naive quadratic engine and against the Hugging Face
+// library, and in tokenizer_test.cc against public vectors; fuzzed in tokenizer_fuzz.cc.
+// Source: GPT-2, src/encoder.py; Hugging Face tokenizers, models/bpe.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "model/pre_tokenizer.h"
+#include "model/vocabulary.h"
+
+namespace assay {
+
+inline constexpr size_t kMergesMax = size_t{1} << 22;
+
+// Untrusted: BpeTokenizer::create checks it. Tokens of kind normal and unused are spelled in the
+// byte alphabet, the others are text.
+struct BpeVocabulary : Vocabulary {
+  std::vector<std::string> merges;  // "left right", the best first
+  PreTokenizerSpec pre_tokenizer;
+  bool ignore_merges = false;  // a word that is a token is that token, whatever merges make of it
+};
+
+class BpeTokenizer final : public VocabularyTokenizer {
+ public:
+  // source names the file in errors. Errors: as VocabularyTokenizer; DATA_LOSS for too many merges,
+  // and for a merge that is not two tokens, whose product is no token, or that is there twice;
+  // UNIMPLEMENTED for a pre-tokenizer that is not supported.
+  static Result<std::unique_ptr<Tokenizer>> create(BpeVocabulary vocabulary,
+                                                   const std::string& source);
+
+  std::string_view kind() const override { return "bpe"; }
+  Result<std::string> decode(std::span<const TokenId> ids) const override;
+
+ protected:
+  Status encode_part(std::string_view text, bool at_start, TextRegex::Effort& effort,
+                     std::vector<TokenId>& ids) const override;
+
+ private:
+  class Merger;
+  struct Unchecked {};  // only create() can make one
+  struct Merge {
+    TokenId left;
+    TokenId right;
+    TokenId product;
+  };
+  struct PairHash {
+    size_t operator()(uint64_t pair) const {
+      return static_cast<size_t>((pair ^ (pair >> 29)) * 0x9E3779B97F4A7C15U);
+    }
+  };
+
+ public:
+  BpeTokenizer(Unchecked, Vocabulary vocabulary) : VocabularyTokenizer(std::move(vocabulary)) {}
+
+ private:
+  void spell_tokens();
+  Status read_merges(const std::vector<std::string>& merges, const std::string& source);
+  void compute_digest();
+
+  PreTokenizer pre_tokenizer_;
+  bool ignore_merges_ = false;
+  std::array<TokenId, 256> byte_ids_{};  // -1: the vocabulary has no token for the byte
+  std::vector<Merge> merges_;            // by rank
+  std::unordered_map<uint64_t, uint32_t, PairHash> ranks_;  // of (left, right)
+  std::unordered_map<std::string_view, TokenId> words_;     // with ignore_merges
+};
+
+}  // namespace assay
