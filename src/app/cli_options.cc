@@ -331,6 +331,26 @@ void add_generate(CLI::App& app, CommandLine& line) {
       "--seed 7\n");
 }
 
+void add_bench(CLI::App& app, CommandLine& line) {
+  auto command = std::make_shared<BenchCommand>();
+  CLI::App& sub = add_command(app, line, "bench", "how fast a model runs here, in tokens a second",
+                              command, run_bench);
+  add_path(sub, "MODEL", command->model, "The model");
+  constexpr uint64_t kTokensMax = 1'000'000;
+  add_read(sub, "--prompt-tokens", "P", "Tokens that are taken in at once (default 128)",
+           read_number<uint64_t>(command->options.prompt_tokens, 1, kTokensMax));
+  add_read(sub, "--generate-tokens", "G",
+           "Tokens after them, one by one (default 32; 0 for an encoder)",
+           read_number<uint64_t>(command->options.generate_tokens, 0, kTokensMax));
+  add_read(sub, "--repeat", "R", "Timed repetitions; their median counts (default 3)",
+           read_number<uint64_t>(command->options.repeat, 1, 1000));
+  sub.add_flag("--json", command->json, "As JSON (assay.bench.v1)");
+  add_threads(sub, command->threads);
+  sub.footer(
+      "Examples:\n  assay bench model.gguf\n"
+      "  assay bench model.gguf --threads 1 --prompt-tokens 512 --repeat 5 --json\n");
+}
+
 void add_tokenize(CLI::App& app, CommandLine& line) {
   auto command = std::make_shared<TokenizeCommand>();
   CLI::App& sub = add_command(app, line, "tokenize", "how a model's tokenizer cuts a text", command,
@@ -375,6 +395,7 @@ void add_commands(CLI::App& app, CommandLine& line) {
   add_generate(app, line);
   add_logits(app, line);
   add_tokenize(app, line);
+  add_bench(app, line);
   add_keygen(app, line);
   add_synth(app, line);
   CLI::App& version =

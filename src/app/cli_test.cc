@@ -92,7 +92,7 @@ TEST_F(Cli, EveryCommandHasHelpWithExamples) {
   EXPECT_EQ(top.exit_code, 0);
   EXPECT_THAT(top.err, IsEmpty());
   for (const std::string command : {"verify", "inspect", "check", "keygen", "logits", "generate",
-                                    "tokenize", "synth", "version"}) {
+                                    "tokenize", "bench", "synth", "version"}) {
     EXPECT_THAT(top.out, HasSubstr("  " + command + " "));
     const Outcome help = run({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command;
@@ -156,6 +156,9 @@ TEST_F(Cli, WrongArgumentsExplainThemselvesAndExit64) {
       {{"generate", a, "--prompt", "x", "--tokens", "0"}, "from 1"},
       {{"generate", a, "--prompt", "x", "--tokens", "1", "--top-p", "0"}, "above 0"},
       {{"tokenize", a, "x", "--ids", "--json"}, "--json"},
+      {{"bench"}, "MODEL"},
+      {{"bench", a, "--repeat", "0"}, "from 1 to 1000"},
+      {{"bench", a, "--prompt-tokens", "many"}, "'many' is not a whole number"},
       {{"synth", in_folder("o.gguf"), "--params", "many"}, "--params"},
       {{"synth", in_folder("o.gguf"), "--params", "1M", "--type", "f8"}, "bf16"},
   };
@@ -178,6 +181,7 @@ TEST_F(Cli, WhatIsNotThereExits66AndIsNamed) {
                                              {"check", none},
                                              {"logits", none, "--tokens", "1"},
                                              {"tokenize", none, "x"},
+                                             {"bench", none},
                                              {"generate", none, "--prompt", "x", "--tokens", "1"},
                                              {"verify", a, a, "--prompts", none},
                                              {"verify", a, a, "--key-file", none}}) {
@@ -337,6 +341,28 @@ TEST_F(Cli, LogitsRefuseATokenOutsideTheVocabulary) {
   const Outcome outcome = run({"logits", model("f32.gguf"), "--tokens", "1,5000"});
   EXPECT_EQ(outcome.exit_code, 64) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("5000"));
+}
+
+TEST_F(Cli, BenchMeasuresTheModelAndSaysWhatItComputed) {
+  const std::string a = model("q8_0.gguf");
+  const std::vector<std::string> args = {"bench",     a,   "--prompt-tokens",   "20",
+                                         "--threads", "1", "--generate-tokens", "3",
+                                         "--repeat",  "2"};
+  std::vector<std::string> as_json = args;
+  as_json.push_back("--json");
+  const Outcome outcome = run(as_json);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto json = parse_json(outcome.out, "bench");
+  ASSERT_TRUE(json.ok()) << json.status().message();
+  EXPECT_EQ(json->at("schema"), "assay.bench.v1");
+  EXPECT_EQ(json->at("threads"), 1);
+  EXPECT_THAT(json->at("types").get<std::string>(), HasSubstr("Q8_0"));
+  EXPECT_GT(json->at("prefill_tokens_per_s"), 0);
+  EXPECT_GT(json->at("decode_tokens_per_s"), 0);
+  EXPECT_GT(json->at("peak_rss_bytes"), std::filesystem::file_size(a));
+  EXPECT_EQ(json->at("prefill_seconds").size(), 2U);
+  EXPECT_THAT(run(args).out, AllOf(HasSubstr("tokens/s"),
+                                   HasSubstr(json->at("logits_sha256").get<std::string>())));
 }
 
 TEST_F(Cli, InspectDescribesBothFormatsAlike) {

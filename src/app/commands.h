@@ -9,6 +9,7 @@
 
 #include "app/console.h"
 #include "app/exit_code.h"
+#include "app/speed.h"
 #include "model/sampler.h"
 #include "model/tokenizer.h"
 #include "tensor/dtype.h"
@@ -67,6 +68,14 @@ struct GenerateCommand {
   uint64_t threads = 0;
 };
 int run_generate(const GenerateCommand& command, const Console& console);
+
+struct BenchCommand {
+  std::string model;
+  SpeedOptions options;
+  bool json = false;
+  uint64_t threads = 0;
+};
+int run_bench(const BenchCommand& command, const Console& console);
 
 struct TokenizeCommand {
   std::string model;

@@ -390,6 +390,8 @@ void check_pragma_once(const TidySource& source, const Paths&, TidyFindings& fin
 const Globs kFolderTests = {
     "src/base/tidy_rules_test.cc",  // the tree, through tidy.h
     "src/model/hostile_test.cc",    // damaged and lying weight files of every format
+    "src/app/real_models_test.cc",  // models that people use, through every module
+    "src/app/cmd_bench.cc",         // no benchmark: the command of that name
 };
 
 void check_file_names(const TidySource& source, const Paths& paths, TidyFindings& findings) {
