@@ -1,7 +1,8 @@
 // Speed of the kernels beside what bounds them: the matrix product beside OpenBLAS sgemm, matrix x
 // vector beside a plain read of the same bytes. One thread; the candidates of a group take turns,
 // so that a noisy machine is equally noisy for all, and medians are printed.
-//   kernels_bench [isa ...]            OPENBLAS_CORETYPE=Haswell gives the AVX2 kernels of OpenBLAS
+//   kernels_bench [isa ...] [type ...]
+// OPENBLAS_CORETYPE=Haswell gives the AVX2 kernels of OpenBLAS.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -197,24 +198,34 @@ void bench_rows(const std::vector<Isa>& isas) {
 
 int run(const std::vector<std::string>& names) {
   fpenv_set();
+  const auto named = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   std::vector<Isa> isas;
+  std::vector<DType> types;
   for (const Isa isa : isas_present()) {
-    const bool named = std::find(names.begin(), names.end(), isa_name(isa)) != names.end();
-    if (named || (names.empty() && isa != Isa::kScalar)) isas.push_back(isa);
+    if (named(isa_name(isa))) isas.push_back(isa);
   }
-  if (isas.empty()) {
-    std::fprintf(stderr, "usage: kernels_bench [isa ...]\n");
+  for (const DType type : kAllDTypes) {
+    if (named(dtype_info(type).name)) types.push_back(type);
+  }
+  if (isas.size() + types.size() != names.size()) {
+    std::fprintf(stderr, "usage: kernels_bench [isa ...] [type ...]\n");
     return 2;
   }
-  constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
+  if (isas.empty()) isas.assign(isas_present().begin() + 1, isas_present().end());
+  const bool everything = types.empty();
+  if (everything) types.assign(std::begin(kAllDTypes), std::end(kAllDTypes));
+
+  for (const DType type : types) bench_matmul(isas, type, 128, 2048, 2048);
+  // Sizes beyond the last-level cache; and a batch of three.
+  for (const DType type : types) bench_matvec(isas, type, 1, 16384, 4096);
+  for (const DType type : types) bench_matvec(isas, type, 3, 16384, 4096);
+  if (!everything) return 0;
   bench_matmul(isas, DType::kF32, 480, 4096, 4096);
-  for (const DType type : kTypes) bench_matmul(isas, type, 128, 2048, 2048);
   bench_matmul(isas, DType::kF32, 480, 2048, 5632);
   bench_matmul(isas, DType::kF32, 16, 2048, 2048);
   bench_matmul(isas, DType::kF32, 128, 512, 192);
-  // Sizes beyond the last-level cache; and a batch of three.
-  for (const DType type : kTypes) bench_matvec(isas, type, 1, 16384, 4096);
-  for (const DType type : kTypes) bench_matvec(isas, type, 3, 16384, 4096);
   bench_rows(isas);
   return 0;
 }

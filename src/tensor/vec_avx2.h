@@ -60,6 +60,10 @@ void load_bf16(const uint8_t* p, Vec* v) {
   v[0] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bload(p)), 16));
   v[1] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bload(p + 16)), 16));
 }
+void halves_to_f32(Bytes16 low, Bytes16 high, Vec* v) {
+  v[0] = _mm256_cvtph_ps(_mm_unpacklo_epi8(low, high));
+  v[1] = _mm256_cvtph_ps(_mm_unpackhi_epi8(low, high));
+}
 void to_f32(Bytes16 a, Vec* v) {
   v[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(a));
   v[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(a, 8)));

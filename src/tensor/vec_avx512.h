@@ -60,6 +60,20 @@ void load_f16(const uint8_t* p, Vec* v) { *v = _mm512_cvtph_ps(load256(p)); }
 void load_bf16(const uint8_t* p, Vec* v) {
   *v = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load256(p)), 16));
 }
+void halves_to_f32(Bytes16 low, Bytes16 high, Vec* v) {
+  *v =
+      _mm512_cvtph_ps(_mm256_set_m128i(_mm_unpackhi_epi8(low, high), _mm_unpacklo_epi8(low, high)));
+}
+// Sixteen floats fit in a register, and one instruction looks up sixteen of them by the low four
+// bits of each index: cheaper than converting the codes. lo[i] = table[p[i] & 15], hi[i] =
+// table[p[i] >> 4].
+#define ASSAY_VEC_LOOKUP 1
+void lookup_low(const uint8_t* p, Vec table, Vec* lo) {
+  *lo = _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(bload(p)), table);
+}
+void lookup_high(const uint8_t* p, Vec table, Vec* hi) {
+  *hi = _mm512_permutexvar_ps(_mm512_srli_epi32(_mm512_cvtepu8_epi32(bload(p)), 4), table);
+}
 void to_f32(Bytes16 a, Vec* v) { *v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(a)); }
 
 // Folds 8 and 4 of four accumulators: block i of the result is the i-th.

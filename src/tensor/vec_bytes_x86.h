@@ -13,6 +13,10 @@ using Bytes16 = __m128i;
 
 Bytes16 bload(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 Bytes16 bset(uint8_t x) { return _mm_set1_epi8(static_cast<char>(x)); }
+Bytes16 bwords(uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3) {
+  return _mm_setr_epi32(static_cast<int>(w0), static_cast<int>(w1), static_cast<int>(w2),
+                        static_cast<int>(w3));
+}
 Bytes16 band(Bytes16 a, Bytes16 b) { return _mm_and_si128(a, b); }
 Bytes16 bor(Bytes16 a, Bytes16 b) { return _mm_or_si128(a, b); }
 Bytes16 bsub(Bytes16 a, Bytes16 b) { return _mm_sub_epi8(a, b); }
@@ -28,11 +32,6 @@ Bytes16 bbits(uint16_t bits) {
   const __m128i first_or_second = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
   const __m128i spread = _mm_shuffle_epi8(_mm_cvtsi32_si128(bits), first_or_second);
   return _mm_cmpeq_epi8(_mm_and_si128(spread, bit_of_byte), bit_of_byte);
-}
-void bstore_pairs(uint8_t* p, Bytes16 low, Bytes16 high) {
-  const auto out = reinterpret_cast<__m128i*>(p);
-  _mm_storeu_si128(out, _mm_unpacklo_epi8(low, high));
-  _mm_storeu_si128(out + 1, _mm_unpackhi_epi8(low, high));
 }
 
 }  // namespace

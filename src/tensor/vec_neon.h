@@ -63,6 +63,10 @@ using Bytes16 = uint8x16_t;
 
 Bytes16 bload(const uint8_t* p) { return vld1q_u8(p); }
 Bytes16 bset(uint8_t x) { return vdupq_n_u8(x); }
+Bytes16 bwords(uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3) {
+  return vcombine_u8(vcreate_u8(w0 | static_cast<uint64_t>(w1) << 32),
+                     vcreate_u8(w2 | static_cast<uint64_t>(w3) << 32));
+}
 Bytes16 band(Bytes16 a, Bytes16 b) { return vandq_u8(a, b); }
 Bytes16 bor(Bytes16 a, Bytes16 b) { return vorrq_u8(a, b); }
 Bytes16 bsub(Bytes16 a, Bytes16 b) { return vsubq_u8(a, b); }
@@ -77,7 +81,14 @@ Bytes16 bbits(uint16_t bits) {
                                         vdup_n_u8(static_cast<uint8_t>(bits >> 8)));
   return vtstq_u8(spread, vcombine_u8(bit_of_byte, bit_of_byte));
 }
-void bstore_pairs(uint8_t* p, Bytes16 low, Bytes16 high) { vst2q_u8(p, {{low, high}}); }
+void halves_to_f32(Bytes16 low, Bytes16 high, Vec* v) {
+  const uint8x16_t first = vzip1q_u8(low, high);
+  const uint8x16_t second = vzip2q_u8(low, high);
+  v[0] = vcvt_f32_f16(vreinterpret_f16_u8(vget_low_u8(first)));
+  v[1] = vcvt_f32_f16(vreinterpret_f16_u8(vget_high_u8(first)));
+  v[2] = vcvt_f32_f16(vreinterpret_f16_u8(vget_low_u8(second)));
+  v[3] = vcvt_f32_f16(vreinterpret_f16_u8(vget_high_u8(second)));
+}
 void to_f32(Bytes16 a, Vec* v) {
   const int8x16_t bytes = vreinterpretq_s8_u8(a);
   const int16x8_t lo = vmovl_s8(vget_low_s8(bytes));

@@ -134,6 +134,11 @@ Bytes16 bload(const uint8_t* p) {
 Bytes16 bset(uint8_t x) {
   return bytewise([&](int) { return x; });
 }
+// The bytes of four integers, lowest first.
+Bytes16 bwords(uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3) {
+  const uint32_t words[4] = {w0, w1, w2, w3};
+  return bytewise([&](int i) { return words[i / 4] >> (8 * (i % 4)) & 255; });
+}
 Bytes16 band(const Bytes16& a, const Bytes16& b) {
   return bytewise([&](int i) { return a.b[i] & b.b[i]; });
 }
@@ -160,12 +165,12 @@ Bytes16 btable(const Bytes16& table, const Bytes16& index) {
 Bytes16 bbits(uint16_t bits) {
   return bytewise([&](int i) { return (bits >> i & 1) != 0 ? 255 : 0; });
 }
-// 32 bytes: low[0], high[0], low[1], high[1] ...
-void bstore_pairs(uint8_t* p, const Bytes16& low, const Bytes16& high) {
-  for (int i = 0; i < 16; ++i) {
-    p[2 * i] = low.b[i];
-    p[2 * i + 1] = high.b[i];
-  }
+// The f16 whose bytes are low[i] and high[i].
+void halves_to_f32(const Bytes16& low, const Bytes16& high, Vec* v) {
+  *v = lanewise([&](int i) {
+    const uint8_t half[2] = {low.b[i], high.b[i]};
+    return f16_to_f32(half);
+  });
 }
 // Signed bytes as f32.
 void to_f32(const Bytes16& a, Vec* v) {

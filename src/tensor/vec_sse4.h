@@ -71,6 +71,14 @@ void load_bf16(const uint8_t* p, Vec* v) {
     v[i] = _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(load64(p + 8 * i)), 16));
   }
 }
+void halves_to_f32(Bytes16 low, Bytes16 high, Vec* v) {
+  const __m128i first = _mm_unpacklo_epi8(low, high);
+  const __m128i second = _mm_unpackhi_epi8(low, high);
+  v[0] = f16x4_to_f32(_mm_cvtepu16_epi32(first));
+  v[1] = f16x4_to_f32(_mm_cvtepu16_epi32(_mm_srli_si128(first, 8)));
+  v[2] = f16x4_to_f32(_mm_cvtepu16_epi32(second));
+  v[3] = f16x4_to_f32(_mm_cvtepu16_epi32(_mm_srli_si128(second, 8)));
+}
 void to_f32(Bytes16 a, Vec* v) {
   v[0] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(a));
   v[1] = _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(a, 4)));
