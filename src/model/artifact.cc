@@ -160,7 +160,7 @@ class ArtifactHasher {
       const uint64_t source = source_row(tensor, model_.arch, row0 + r);
       const uint8_t* row = data + (source - row0) * stride;
       compute_.kernels->decode(tensor.info.type, row, values.size(), values.data());
-      ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, values));
+      ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, row, values));
       leaves.values[row0 + r] = merkle_leaf(as_bytes(std::span<const float>(values)));
       if (!leaves.raw.empty()) leaves.raw[source] = merkle_leaf({row, stride});
     }

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "crypto/merkle.h"
+#include "model/synth.h"
 
 namespace assay {
 namespace {
@@ -146,6 +147,60 @@ INSTANTIATE_TEST_SUITE_P(NotFinite, DamagedWeightTest,
                          ::testing::Values(std::numeric_limits<float>::quiet_NaN(),
                                            std::numeric_limits<float>::infinity(),
                                            -std::numeric_limits<float>::infinity()));
+
+struct BadScale {
+  DType type;
+  uint64_t params;
+  bool min;
+  uint16_t half;
+  std::string expected;
+};
+
+class DamagedBlockTest : public ::testing::TestWithParam<BadScale> {};
+
+// A scale that is not a number makes a block of NaN: the error says which block, not which value.
+TEST_P(DamagedBlockTest, NamesTensorBlockAndScale) {
+  const BadScale& bad = GetParam();
+  const std::string path =
+      ::testing::TempDir() + "damaged_" + std::string(dtype_info(bad.type).name) + ".gguf";
+  ASSERT_TRUE(
+      synthesize({.path = path, .params = bad.params, .type = bad.type, .sync = false}).ok());
+  const auto model = open_model(path);
+  ASSERT_TRUE(model.ok());
+  const TensorInfo& info = model->tensor(TensorRole::kFfnDown, 1).info;
+  ASSERT_EQ(info.type, bad.type);
+  {
+    const DTypeInfo& type = dtype_info(bad.type);
+    const uint64_t at = info.offset + 5 * row_bytes(bad.type, info.columns()) + type.block_bytes +
+                        (bad.min ? type.min_at : type.scale_at);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.write(reinterpret_cast<const char*>(&bad.half), 2);
+  }
+  auto compute = make_compute(2);
+  ASSERT_TRUE(compute.ok());
+  const auto digests = hash_artifact(*model, *compute, 1 << 18);
+  EXPECT_EQ(digests.status().code(), Code::kDataLoss);
+  EXPECT_NE(digests.status().message().find("tensor blk.1.ffn_down.weight, row 5, " + bad.expected),
+            std::string::npos)
+      << digests.status().message();
+  std::filesystem::remove(path);
+}
+
+const std::string kSmallBlock = "block 1 (columns 32 to 63): its ";
+const std::string kSuperBlock = "block 1 (columns 256 to 511): its ";
+INSTANTIATE_TEST_SUITE_P(
+    Types, DamagedBlockTest,
+    ::testing::Values(
+        BadScale{DType::kQ8_0, 300'000, false, 0x7e00, kSmallBlock + "scale is NaN"},
+        BadScale{DType::kQ4_0, 300'000, false, 0xfc00, kSmallBlock + "scale is infinite"},
+        BadScale{DType::kQ4_1, 300'000, true, 0x7c00, kSmallBlock + "minimum is infinite"},
+        BadScale{DType::kIQ4_NL, 300'000, false, 0x7c01, kSmallBlock + "scale is NaN"},
+        BadScale{DType::kQ2_K, 8'400'000, true, 0x7c00, kSuperBlock + "minimum is infinite"},
+        BadScale{DType::kQ3_K, 8'400'000, false, 0x7c00, kSuperBlock + "scale is infinite"},
+        BadScale{DType::kQ4_K, 8'400'000, true, 0xfe00, kSuperBlock + "minimum is NaN"},
+        BadScale{DType::kQ6_K, 8'400'000, false, 0xfc00, kSuperBlock + "scale is infinite"}),
+    [](const auto& bad) { return std::string(dtype_info(bad.param.type).name); });
 
 }  // namespace
 }  // namespace assay

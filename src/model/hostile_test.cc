@@ -470,6 +470,42 @@ const std::vector<Case> kGgufCases = {
 };
 INSTANTIATE_TEST_SUITE_P(Gguf, HostileFile, ::testing::ValuesIn(kGgufCases), case_name);
 
+// The lies that concern blocks, for every type that has them.
+std::vector<Case> block_cases() {
+  std::vector<Case> cases;
+  for (const DType type : kAllDTypes) {
+    const DTypeInfo& info = dtype_info(type);
+    const std::optional<uint32_t> number = ggml_type_of(type);
+    if (!number || info.block_elements == 1) continue;
+    const std::string name(info.name);
+    const uint64_t half = info.block_elements / 2;
+    const std::string blocks = name + " blocks of " + std::to_string(info.block_elements);
+    cases.push_back({"HalfABlock_" + name,
+                     [=] { return Gguf{}.tensor("w", {half, 2}, *number, 0).build(); },
+                     kLies,
+                     {"\"w\"", "rows of " + std::to_string(half), "[2, ", blocks}});
+    cases.push_back({"OneBlockAndOneElement_" + name,
+                     [=] { return Gguf{}.tensor("w", {2 * half + 1}, *number, 0).build(); },
+                     kLies,
+                     {"\"w\"", "rows of " + std::to_string(2 * half + 1), blocks}});
+    cases.push_back({"OneByteShort_" + name,
+                     [=] {
+                       Gguf file;
+                       file.data_bytes = 3 * info.block_bytes - 1;
+                       return file.tensor("w", {2 * half, 3}, *number, 0).build();
+                     },
+                     kLies,
+                     {"\"w\"", std::to_string(3 * info.block_bytes) + " bytes", "truncated"}});
+    cases.push_back(
+        {"BytesOverflow_" + name,
+         [=] { return Gguf{}.tensor("w", {2 * half, uint64_t{1} << 58}, *number, 0).build(); },
+         kLies,
+         {"\"w\""}});
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Blocks, HostileFile, ::testing::ValuesIn(block_cases()), case_name);
+
 const std::vector<Case> kSafetensorsCases = {
     {"HeaderLengthHuge",
      [] {
@@ -568,6 +604,10 @@ const std::vector<Case> kSafetensorsCases = {
      [] { return one_tensor("\"I64\"", "[8]", "[0,64]"); },
      kNotBuilt,
      {"\"w\"", "I64", "supported are F32"}},
+    {"EightBitShapeDisagreesWithBytes",
+     [] { return one_tensor("\"F8_E4M3\"", "[16]", "[0,64]"); },
+     kLies,
+     {"\"w\"", "[16] of F8_E4M3 needs 16"}},
     {"DtypeIsNumber",
      [] { return one_tensor("32", "[16]", "[0,64]"); },
      kLies,

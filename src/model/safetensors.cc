@@ -32,8 +32,8 @@ constexpr std::array kStoredTypes = {
     StoredType{"U16", 2},
     StoredType{"U8", 1},
     StoredType{"BOOL", 1},
-    StoredType{"F8_E4M3", 1},
-    StoredType{"F8_E5M2", 1},
+    StoredType{"F8_E4M3", 1, DType::kF8_E4M3},
+    StoredType{"F8_E5M2", 1, DType::kF8_E5M2},
 };
 
 // Buffers that exporters wrote beside the weights: constants of the architecture.

@@ -146,7 +146,9 @@ TEST_F(SynthTest, OpensAsTheModelItClaimsToBe) {
 
 TEST_F(SynthTest, SuperBlocksAreUsedWhereTheyFit) {
   for (const DType type : {DType::kQ2_K, DType::kQ4_K, DType::kQ6_K, DType::kIQ4_XS}) {
-    ASSERT_TRUE(synthesize({.path = path("m.gguf"), .params = 8'400'000, .type = type}).ok());
+    ASSERT_TRUE(
+        synthesize({.path = path("m.gguf"), .params = 8'400'000, .type = type, .sync = false})
+            .ok());
     const auto model = open_checkpoint(path("m.gguf"));
     ASSERT_TRUE(model.ok()) << model.status().message();
     EXPECT_EQ(model->tensors.at("blk.0.ffn_down.weight").type, type);
@@ -157,8 +159,12 @@ TEST_F(SynthTest, SuperBlocksAreUsedWhereTheyFit) {
 // Tokenizer, family and executor accept it, and it behaves like a model: finite logits that are
 // neither flat nor one-hot and depend on the prompt.
 TEST_F(SynthTest, RunsAsAModel) {
-  for (const uint64_t params : {300'000u, 8'400'000u}) {
-    ASSERT_TRUE(synthesize({.path = path("m.gguf"), .params = params, .sync = false}).ok());
+  const std::pair<uint64_t, DType> kinds[] = {{300'000, DType::kF16},    {8'400'000, DType::kF16},
+                                              {300'000, DType::kQ5_1},   {300'000, DType::kIQ4_NL},
+                                              {8'400'000, DType::kQ3_K}, {8'400'000, DType::kQ4_K}};
+  for (const auto& [params, type] : kinds) {
+    ASSERT_TRUE(
+        synthesize({.path = path("m.gguf"), .params = params, .type = type, .sync = false}).ok());
     const auto model = open_model(path("m.gguf"));
     ASSERT_TRUE(model.ok()) << model.status().message();
     ASSERT_NE(model->tokenizer, nullptr);

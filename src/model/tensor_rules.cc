@@ -73,8 +73,8 @@ Result<uint64_t> tensor_bytes(DType type, std::span<const uint64_t> shape,
   }
   const uint64_t columns = shape.empty() ? 1 : shape.back();
   if (columns % info.block_elements != 0) {
-    return data_loss(where + ": rows of " + std::to_string(columns) +
-                     " elements are not a whole number of " + std::string(info.name) +
+    return data_loss(where + ": rows of " + std::to_string(columns) + " elements, of the shape " +
+                     shape_text(shape) + ", are not a whole number of " + std::string(info.name) +
                      " blocks of " + std::to_string(info.block_elements));
   }
   uint64_t bytes = 0;

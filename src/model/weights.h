@@ -26,11 +26,12 @@ LayerTensors layer_tensors(const Model& model, const VectorWeights& vectors, siz
 size_t matmul_scratch_floats_max(const Model& model);
 
 // Decodes rows [row0, …) of the tensor given as stored and checks that every value is finite.
-// Errors: DATA_LOSS naming file, tensor, row, column and value.
+// Errors: DATA_LOSS naming file, tensor, row, column and value; of a quantised type the block and
+// which of its scales it is.
 Status check_finite(const Model& model, const BoundTensor& tensor, uint64_t row0, ByteSpan bytes,
                     ComputeContext& compute);
-// The same for one decoded row.
+// The same for one row, as stored and decoded.
 Status check_finite_row(const Model& model, const BoundTensor& tensor, uint64_t row,
-                        std::span<const float> values);
+                        const uint8_t* stored, std::span<const float> values);
 
 }  // namespace assay
