@@ -159,7 +159,8 @@ Status Block::feed_forward(const LayerTensors& layer, MatrixSource& source, floa
   ASSAY_RETURN_IF_ERROR(source.multiply(*layer.up, normed_.data(), tokens, up_.data()));
   const size_t d_ff = arch_.d_ff;
   compute_.pool->parallel_for(tokens, 4, [&](size_t begin, size_t end, size_t) {
-    compute_.kernels->silu_mul(&gate_[begin * d_ff], &up_[begin * d_ff], (end - begin) * d_ff);
+    compute_.kernels->activate(Activation::kSilu, &gate_[begin * d_ff], &up_[begin * d_ff],
+                               (end - begin) * d_ff);
   });
   ASSAY_RETURN_IF_ERROR(source.multiply(*layer.down, gate_.data(), tokens, normed_.data()));
   compute_.kernels->add(x, normed_.data(), tokens * arch_.d_model);

@@ -10,6 +10,10 @@
 
 namespace assay {
 
+// What stands between the two matrices of a feed-forward part. kGeluTanh: 0.5 x (1 +
+// tanh(sqrt(2/pi) (x + 0.044715 x^3))); kGeluErf: 0.5 x (1 + erf(x / sqrt 2)).
+enum class Activation : uint8_t { kSilu, kGeluTanh, kGeluErf, kRelu };
+
 enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvx512, kNeon };
 
 // y[t, r] = dot(x[t, :], w[r, :]) with the tree of rule 1: 16 lanes, fma ascending in k, fold 8 4
@@ -45,8 +49,12 @@ struct Kernels {
   // In place over a row: max first, then exp(x - max) and its 16-lane sum (lane = index mod 16),
   // then one division each.
   void (*softmax)(float* x, size_t n);
-  // gate[i] = gate[i] * sigmoid(gate[i]) * up[i]
-  void (*silu_mul)(float* gate, const float* up, size_t n);
+  // x[i] = activation(x[i]), times up[i] unless up is null.
+  void (*activate)(Activation activation, float* x, const float* up, size_t n);
+  // x[i] = cap * tanh(x[i] / cap). Pre: cap > 0.
+  void (*soft_cap)(float* x, size_t n, float cap);
+  // x[i] = x[i] * factor
+  void (*scale)(float* x, size_t n, float factor);
   // x[i] += y[i]
   void (*add)(float* x, const float* y, size_t n);
   // y[i] = exp(x[i]) of the profile, any f32 in.
@@ -56,18 +64,25 @@ struct Kernels {
   // cos). In place.
   void (*rope)(float* x, const float* cos, const float* sin, size_t half);
   // Attention of one query over `positions` keys and values (rule 7): scores[p] = dot(q, k_p) *
-  // scale, softmax over [0, positions), out[j] = sum_p scores[p] v_p[j] with lane = p mod 16 and
-  // the fold of rule 1. Shapes: q[head_dim]; row p of keys at k + p * k_stride, of values at v + p
-  // * v_stride; scores[positions] scratch; lanes: 16 * head_dim floats scratch; out[head_dim].
+  // scale, then soft_cap unless it is 0, then + bias[p] unless null; softmax over [0, positions),
+  // out[j] = sum_p scores[p] v_p[j] with lane = p mod 16 and the fold of rule 1. The scores of the
+  // first `masked` positions are -inf instead: their weights are 0. As long as that leaves out
+  // whole groups of 16 it may begin later, with the same bits. Shapes: q[head_dim]; row p of keys
+  // at k + p
+  // * k_stride, of values at v + p * v_stride; scores[positions] scratch; lanes: 16 * head_dim
+  // floats scratch; out[head_dim].
   struct AttendArgs {
     const float* q;
     const float* k;
     size_t k_stride;
     const float* v;
     size_t v_stride;
-    size_t positions;
+    size_t positions;  // > masked
     size_t head_dim;
     float scale;
+    float soft_cap = 0;
+    const float* bias = nullptr;  // [positions]
+    size_t masked = 0;
     float* scores;
     float* lanes;
     float* out;

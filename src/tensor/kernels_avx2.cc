@@ -9,8 +9,9 @@
 
 namespace assay {
 
-const Kernels kKernelsAvx2 = {Isa::kAvx2, decode, dot,     matmul, rms_norm, layer_norm, softmax,
-                              silu_mul,   add,    exp_row, rope,   attend,   argmax};
+const Kernels kKernelsAvx2 = {Isa::kAvx2, decode,  dot,      matmul,   rms_norm,
+                              layer_norm, softmax, activate, soft_cap, scale,
+                              add,        exp_row, rope,     attend,   argmax};
 
 }  // namespace assay
 

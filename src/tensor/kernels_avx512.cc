@@ -9,9 +9,9 @@
 
 namespace assay {
 
-const Kernels kKernelsAvx512 = {Isa::kAvx512, decode,  dot,      matmul, rms_norm,
-                                layer_norm,   softmax, silu_mul, add,    exp_row,
-                                rope,         attend,  argmax};
+const Kernels kKernelsAvx512 = {Isa::kAvx512, decode,  dot,      matmul,   rms_norm,
+                                layer_norm,   softmax, activate, soft_cap, scale,
+                                add,          exp_row, rope,     attend,   argmax};
 
 }  // namespace assay
 

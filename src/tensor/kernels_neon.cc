@@ -9,8 +9,9 @@
 
 namespace assay {
 
-const Kernels kKernelsNeon = {Isa::kNeon, decode, dot,     matmul, rms_norm, layer_norm, softmax,
-                              silu_mul,   add,    exp_row, rope,   attend,   argmax};
+const Kernels kKernelsNeon = {Isa::kNeon, decode,  dot,      matmul,   rms_norm,
+                              layer_norm, softmax, activate, soft_cap, scale,
+                              add,        exp_row, rope,     attend,   argmax};
 
 }  // namespace assay
 

@@ -7,8 +7,8 @@
 
 namespace assay {
 
-const Kernels kKernelsScalar = {Isa::kScalar, decode,  dot,      matmul, rms_norm,
-                                layer_norm,   softmax, silu_mul, add,    exp_row,
-                                rope,         attend,  argmax};
+const Kernels kKernelsScalar = {Isa::kScalar, decode,  dot,      matmul,   rms_norm,
+                                layer_norm,   softmax, activate, soft_cap, scale,
+                                add,          exp_row, rope,     attend,   argmax};
 
 }  // namespace assay

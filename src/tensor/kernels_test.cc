@@ -204,17 +204,78 @@ TEST_P(KernelsTest, SoftmaxOfInfinitiesIsCanonicalNan) {
   EXPECT_THAT(bits(x), testing::Each(0x7fc00000U));
 }
 
-TEST_P(KernelsTest, SiluMul) {
+constexpr Activation kActivations[] = {Activation::kSilu, Activation::kGeluTanh,
+                                       Activation::kGeluErf, Activation::kRelu};
+
+TEST_P(KernelsTest, Activate) {
   Prng prng(7);
-  for (const size_t n : kSizes) {
-    auto gate = n % 2 == 0 ? wild_floats(prng, n) : ref::random_floats(prng, n);
-    const auto up = ref::random_floats(prng, n);
-    std::vector<float> expected(n);
-    for (size_t i = 0; i < n; ++i) {
-      expected[i] = ref::canonical(gate[i] / (1.0F + ref::exp(0.0F - gate[i])) * up[i]);
+  for (const Activation activation : kActivations) {
+    for (const size_t n : kSizes) {
+      auto x = n % 2 == 0 ? wild_floats(prng, n) : ref::random_floats(prng, n);
+      if (n % 3 == 0) kernels().scale(x.data(), n, 7.0F);
+      const auto up = ref::random_floats(prng, n);
+      auto alone = x;
+      std::vector<float> expected(n);
+      std::vector<float> expected_alone(n);
+      for (size_t i = 0; i < n; ++i) {
+        expected_alone[i] = ref::canonical(ref::activate(activation, x[i]));
+        expected[i] = ref::canonical(ref::activate(activation, x[i]) * up[i]);
+      }
+      kernels().activate(activation, x.data(), up.data(), n);
+      EXPECT_EQ(bits(x), bits(expected)) << n;
+      kernels().activate(activation, alone.data(), nullptr, n);
+      EXPECT_EQ(bits(alone), bits(expected_alone)) << n;
     }
-    kernels().silu_mul(gate.data(), up.data(), n);
-    EXPECT_EQ(bits(gate), bits(expected)) << n;
+  }
+}
+
+// Against the integral of the definition, by Simpson's rule in double.
+double erf_by_integration(double x) {
+  constexpr int kSteps = 400;
+  const double h = x / kSteps;
+  double sum = 1 + det_exp(-x * x);
+  for (int i = 1; i < kSteps; ++i) sum += (i % 2 == 1 ? 4 : 2) * det_exp(-(i * h) * (i * h));
+  return sum * h / 3 * 1.1283791670955126;
+}
+
+TEST_P(KernelsTest, ActivationsAreCloseToTheirDefinitions) {
+  for (int i = -6000; i <= 6000; ++i) {
+    const auto x = static_cast<float>(i) * 0.00137F;
+    const double d = static_cast<double>(x);
+    const auto value = [&](Activation activation) {
+      float y = x;
+      kernels().activate(activation, &y, nullptr, 1);
+      return static_cast<double>(y);
+    };
+    const double inner = 0.7978845608028654 * (d + 0.044715 * d * d * d);
+    const double tanh = 1 - 2 / (det_exp(2 * inner) + 1);
+    const double tolerance = 3e-7 * (1 + std::abs(d));
+    ASSERT_NEAR(value(Activation::kGeluTanh), 0.5 * d * (1 + tanh), tolerance) << x;
+    const double erf = erf_by_integration(d * 0.7071067811865476);
+    ASSERT_NEAR(value(Activation::kGeluErf), 0.5 * d * (1 + erf), tolerance) << x;
+    ASSERT_NEAR(value(Activation::kSilu), d / (1 + det_exp(-d)), tolerance) << x;
+    float capped = x;
+    kernels().soft_cap(&capped, 1, 2.0F);
+    const double cap = 2 - 4 / (det_exp(d) + 1);
+    ASSERT_NEAR(static_cast<double>(capped), cap, 2e-7 * std::abs(cap) + 1e-9) << x;
+  }
+}
+
+TEST_P(KernelsTest, SoftCapAndScale) {
+  Prng prng(11);
+  for (const size_t n : kSizes) {
+    auto x = n % 2 == 0 ? wild_floats(prng, n) : ref::random_floats(prng, n);
+    auto y = x;
+    std::vector<float> capped(n);
+    std::vector<float> scaled(n);
+    for (size_t i = 0; i < n; ++i) {
+      capped[i] = ref::canonical(0.4F * ref::tanh(x[i] / 0.4F));
+      scaled[i] = ref::canonical(x[i] * 3.7F);
+    }
+    kernels().soft_cap(x.data(), n, 0.4F);
+    kernels().scale(y.data(), n, 3.7F);
+    EXPECT_EQ(bits(x), bits(capped)) << n;
+    EXPECT_EQ(bits(y), bits(scaled)) << n;
   }
 }
 
@@ -286,6 +347,54 @@ TEST_P(KernelsTest, AttendIsSoftmaxOfDotsAndDotsWithTheColumnsOfV) {
                         .out = out.data()});
       ASSERT_EQ(bits(scratch), bits(scores)) << dim << " " << positions;
       ASSERT_EQ(bits(out), bits(expected)) << dim << " " << positions;
+    }
+  }
+}
+
+// A window: masked positions weigh nothing, and where the computation begins does not matter.
+TEST_P(KernelsTest, AttendWithMaskBiasAndCap) {
+  Prng prng(12);
+  constexpr size_t kDim = 24;
+  for (const size_t positions : {1U, 16U, 40U, 65U, 130U}) {
+    const auto q = ref::random_floats(prng, kDim);
+    const auto k = ref::random_floats(prng, positions * kDim);
+    const auto v = ref::random_floats(prng, positions * kDim);
+    const auto bias = ref::random_floats(prng, positions);
+    for (const size_t masked : {size_t{0}, positions / 3, positions - 1}) {
+      std::vector<float> scores(positions);
+      for (size_t p = 0; p < positions; ++p) {
+        const auto row = k.begin() + static_cast<ptrdiff_t>(p * kDim);
+        const float score = ref::dot(q, {row, row + static_cast<ptrdiff_t>(kDim)}) * 1.5F;
+        scores[p] = 2.0F * ref::tanh(score / 2.0F) + bias[p];
+        if (p < masked) scores[p] = -kInf;
+      }
+      scores = ref::softmax(scores);
+      std::vector<float> expected(kDim);
+      for (size_t j = 0; j < kDim; ++j) {
+        std::vector<float> column(positions);
+        for (size_t p = 0; p < positions; ++p) column[p] = v[p * kDim + j];
+        expected[j] = ref::dot(scores, column);
+      }
+      for (const size_t begin : {size_t{0}, masked / 16 * 16}) {
+        std::vector<float> scratch(positions, kNan);
+        std::vector<float> lanes(16 * kDim, kNan);
+        std::vector<float> out(kDim, kNan);
+        kernels().attend({.q = q.data(),
+                          .k = k.data() + begin * kDim,
+                          .k_stride = kDim,
+                          .v = v.data() + begin * kDim,
+                          .v_stride = kDim,
+                          .positions = positions - begin,
+                          .head_dim = kDim,
+                          .scale = 1.5F,
+                          .soft_cap = 2.0F,
+                          .bias = bias.data() + begin,
+                          .masked = masked - begin,
+                          .scores = scratch.data(),
+                          .lanes = lanes.data(),
+                          .out = out.data()});
+        ASSERT_EQ(bits(out), bits(expected)) << positions << " " << masked << " " << begin;
+      }
     }
   }
 }

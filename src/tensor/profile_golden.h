@@ -84,7 +84,7 @@ inline void golden_rows(const Kernels& kernels, GoldenLines& lines) {
   lines.emplace_back("softmax", fnv(as_bytes(y)));
   y = a;
   for (float& v : y) v *= 12.0F;
-  kernels.silu_mul(y.data(), b.data(), kN);
+  kernels.activate(Activation::kSilu, y.data(), b.data(), kN);
   lines.emplace_back("silu_mul", fnv(as_bytes(y)));
   y = a;
   kernels.add(y.data(), b.data(), kN);
@@ -131,6 +131,25 @@ inline void golden_attention(const Kernels& kernels, GoldenLines& lines) {
   lines.emplace_back("attend", fnv(as_bytes(out)));
 }
 
+// Operations that came after the first golden file: their lines stand at its end.
+inline void golden_activations(const Kernels& kernels, GoldenLines& lines) {
+  Prng prng(50);
+  constexpr size_t kN = 4001;
+  const auto a = random_floats(prng, kN);
+  std::vector<float> y(kN);
+  const auto line = [&](const char* name, auto operation) {
+    y = a;
+    for (float& v : y) v *= 6.0F;
+    operation(y.data());
+    lines.emplace_back(name, fnv(as_bytes(y)));
+  };
+  line("gelu_tanh", [&](float* x) { kernels.activate(Activation::kGeluTanh, x, nullptr, kN); });
+  line("gelu_erf", [&](float* x) { kernels.activate(Activation::kGeluErf, x, nullptr, kN); });
+  line("relu", [&](float* x) { kernels.activate(Activation::kRelu, x, nullptr, kN); });
+  line("soft_cap", [&](float* x) { kernels.soft_cap(x, kN, 2.5F); });
+  line("scale", [&](float* x) { kernels.scale(x, kN, 0.3F); });
+}
+
 inline GoldenLines golden_lines(const Kernels& kernels) {
   GoldenLines lines;
   golden_halves(kernels, lines);
@@ -141,6 +160,7 @@ inline GoldenLines golden_lines(const Kernels& kernels) {
   golden_attention(kernels, lines);
   // Types of later versions stand behind, in the order in which they came.
   for (const DType type : std::span(kAllDTypes).subspan(5)) golden_matmul(kernels, type, lines);
+  golden_activations(kernels, lines);
   return lines;
 }
 

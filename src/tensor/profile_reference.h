@@ -58,6 +58,53 @@ inline float exp(float x) {
   return std::ldexp(q, static_cast<int>(n));
 }
 
+inline float tanh(float x) {
+  const float size = std::fabs(x);
+  if (std::isnan(x)) return canonical(x);
+  if (size < 0.625F) {
+    const float z = x * x;
+    float p = -0x1.75e1c8p-8F;
+    for (const float c : {0x1.52269ap-6F, -0x1.b83c5ap-5F, 0x1.110726p-3F, -0x1.555532p-2F}) {
+      p = std::fma(p, z, c);
+    }
+    return std::fma(p * z, x, x);
+  }
+  return std::copysign(1.0F - 2.0F / (exp(size + size) + 1.0F), x);
+}
+
+inline float erf(float x) {
+  if (std::isnan(x)) return canonical(x);
+  if (std::fabs(x) < 0.92F) {
+    float p = -0x1.377dbp-11F;
+    for (const float c :
+         {0x1.4698bcp-8F, -0x1.b66fb2p-6F, 0x1.ce1886p-4F, -0x1.8126dap-2F, 0x1.06eba6p-3F}) {
+      p = std::fma(p, x * x, c);
+    }
+    return std::fma(p, x, x);
+  }
+  const float t = std::fmin(std::fabs(x), 4.0F);
+  float q = 0x1.78dc0cp-17F;
+  for (const float c : {-0x1.527bf6p-12F, 0x1.dd6cap-9F, -0x1.85515p-6F, 0x1.b3257p-4F,
+                        0x1.45328ep-1F, 0x1.0778dcp-3F}) {
+    q = std::fma(q, t, c);
+  }
+  return std::copysign(1.0F - exp(-std::fma(q, t, t)), x);
+}
+
+inline float activate(Activation activation, float x) {
+  switch (activation) {
+    case Activation::kSilu:
+      return x / (1.0F + exp(0.0F - x));
+    case Activation::kGeluTanh:
+      return 0.5F * x * (1.0F + tanh(0x1.988454p-1F * std::fma(0x1.6e4e26p-5F, x * x * x, x)));
+    case Activation::kGeluErf:
+      return 0.5F * x * (1.0F + erf(x * 0x1.6a09e6p-1F));
+    case Activation::kRelu:
+      return x < 0 ? 0.0F : x;
+  }
+  return x;
+}
+
 inline std::vector<float> softmax(std::vector<float> x) {
   float m = -std::numeric_limits<float>::infinity();
   for (const float v : x) m = v > m ? v : m;
