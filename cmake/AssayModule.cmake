@@ -48,7 +48,7 @@ function(assay_module name)
       ASSAY_SHARED="${PROJECT_SOURCE_DIR}/../shared")
     include(GoogleTest)
     gtest_discover_tests(${lib}_test TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 120
-      PROPERTIES TIMEOUT 900 LABELS ${name})
+      PROPERTIES TIMEOUT 900 ENVIRONMENT TEST_TMPDIR=${PROJECT_BINARY_DIR}/tmp LABELS ${name})
   endif()
   if(ASSAY_BENCH)
     foreach(bench ${benches})

@@ -54,7 +54,7 @@ Json architecture_json(const Architecture& arch) {
           {"d_ff", arch.d_ff},
           {"vocab", arch.vocab},
           {"context", arch.context},
-          {"rope_base", arch.rope_base},
+          {"rope_base", arch.rope.base},
           {"norm_eps", static_cast<double>(arch.norm_eps)},
           {"tied_head", arch.tied_head}};
 }
@@ -123,7 +123,7 @@ class InspectText {
     line("attention", format_count(arch.heads) + " heads of " + format_count(arch.head_dim) + ", " +
                           format_count(arch.kv_heads) + " for keys and values");
     line("context", format_count(arch.context) + " tokens, rotary base " +
-                        format_count(static_cast<uint64_t>(arch.rope_base)));
+                        format_count(static_cast<uint64_t>(arch.rope.base)));
     line("vocabulary", format_count(arch.vocab) + (arch.tied_head ? ", the head is the embedding"
                                                                   : ", a head of its own"));
     print_tokenizer();

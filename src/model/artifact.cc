@@ -37,7 +37,7 @@ Result<std::vector<Piece>> cut_file(const Model& model, size_t file, size_t piec
   std::vector<Piece> tensors;
   for (size_t i = 0; i < model.tensors.size(); ++i) {
     const BoundTensor& t = model.tensors[i];
-    if (t.info.file == file)
+    if (t.info.file == file && t.placement.contiguous())
       tensors.push_back({&t, i, 0, t.info.rows(), t.info.offset, t.info.bytes});
   }
   std::sort(tensors.begin(), tensors.end(),
@@ -88,14 +88,15 @@ class ArtifactHasher {
 
   // Hashes a panel of consecutive pieces of one file, the file's own digest beside its tensors'
   // rows.
-  Status add_panel(std::span<const Piece> pieces, ByteSpan bytes, Sha256& file_hash) {
+  Status add_panel(std::span<const Piece> pieces, ByteSpan bytes, Sha256* file_hash) {
     struct Task {
       const Piece* piece;  // null: the file's digest
       uint64_t row0;
       uint64_t rows;
       const uint8_t* data;
     };
-    std::vector<Task> tasks = {{nullptr, 0, 0, nullptr}};
+    std::vector<Task> tasks;
+    if (file_hash != nullptr) tasks.push_back({nullptr, 0, 0, nullptr});
     const uint8_t* data = bytes.data();
     for (const Piece& piece : pieces) {
       if (piece.tensor != nullptr) {
@@ -117,7 +118,7 @@ class ArtifactHasher {
       for (size_t i = begin; i < end; ++i) {
         const Task& task = tasks[i];
         if (task.piece == nullptr) {
-          file_hash.update(bytes);
+          file_hash->update(bytes);
           continue;
         }
         Status status = hash_rows(*task.piece, task.row0, task.rows, task.data);
@@ -148,7 +149,8 @@ class ArtifactHasher {
 
   // F32 rows in canonical order are their own decoded values: one hash serves both.
   static bool same_bytes(const BoundTensor& tensor) {
-    return tensor.info.type == DType::kF32 && tensor.row_order == RowOrder::kCanonical;
+    return tensor.info.type == DType::kF32 && tensor.row_order == RowOrder::kCanonical &&
+           !tensor.plus_one;
   }
 
   Status hash_rows(const Piece& piece, uint64_t row0, uint64_t rows, const uint8_t* data) {
@@ -161,6 +163,9 @@ class ArtifactHasher {
       const uint8_t* row = data + (source - row0) * stride;
       compute_.kernels->decode(tensor.info.type, row, values.size(), values.data());
       ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, row, values));
+      if (tensor.plus_one) {
+        for (float& value : values) value += 1.0F;
+      }
       leaves.values[row0 + r] = merkle_leaf(as_bytes(std::span<const float>(values)));
       if (!leaves.raw.empty()) leaves.raw[source] = merkle_leaf({row, stride});
     }
@@ -222,8 +227,10 @@ Digest canonical_digest(const Model& model, const std::vector<TensorDigests>& di
        {a.layers, a.d_model, a.heads, a.kv_heads, a.head_dim, a.rotary_dims, a.d_ff, a.vocab}) {
     append_le(head, field);
   }
-  append_le(head, a.rope_base);
+  append_le(head, a.rope.base);
   append_le(head, a.norm_eps);
+  const std::string traits = architecture_traits(a);
+  if (!traits.empty()) append_sized(head, traits);
   append_bytes(head, merkle_root(leaves));
   return sha256(head);
 }
@@ -247,6 +254,39 @@ Result<Digest> folder_digest(const Checkpoint& checkpoint,
   Sha256 hash;
   for (const auto& [name, digest] : entries) hash.update(to_hex(digest) + "  " + name + "\n");
   return hash.finish();
+}
+
+// Hashes the tensors whose rows do not lie one behind the other, which the pass over the files has
+// left out: they are read a second time, row by row.
+Status hash_scattered(const Model& model, size_t buffer_bytes, ArtifactHasher& hasher,
+                      ArtifactDigests& out) {
+  Bytes turned;
+  for (size_t i = 0; i < model.tensors.size(); ++i) {
+    const BoundTensor& tensor = model.tensors[i];
+    if (tensor.placement.contiguous()) continue;
+    const uint64_t rows = tensor.info.rows();
+    const uint64_t stride = stride_of(tensor);
+    const uint64_t rows_max = std::max<uint64_t>(1, buffer_bytes / stride);
+    PanelStream stream(std::max<uint64_t>(stride, buffer_bytes));
+    for (uint64_t row = 0; row < rows; row += rows_max) {
+      std::vector<Extent> extents;
+      append_extents(model, tensor, row, std::min(rows_max, rows - row), extents);
+      stream.enqueue(std::move(extents));
+    }
+    for (uint64_t row = 0; row < rows; row += rows_max) {
+      ASSAY_ASSIGN_OR_RETURN(const PanelStream::Panel panel, stream.next());
+      ByteSpan bytes = panel.bytes();
+      out.bytes_read += bytes.size();
+      if (tensor.placement.transposed_width != 0) {
+        turned.resize(bytes.size());
+        transpose_rows(tensor, bytes, turned);
+        bytes = turned;
+      }
+      const Piece piece = {&tensor, i, row, std::min(rows_max, rows - row), 0, bytes.size()};
+      ASSAY_RETURN_IF_ERROR(hasher.add_panel({&piece, 1}, bytes, nullptr));
+    }
+  }
+  return ok_status();
 }
 
 }  // namespace
@@ -273,12 +313,13 @@ Result<ArtifactDigests> hash_artifact(const Model& model, ComputeContext& comput
     Sha256 file_hash;
     for (const auto& panel_pieces : panels) {
       ASSAY_ASSIGN_OR_RETURN(const PanelStream::Panel panel, stream.next());
-      ASSAY_RETURN_IF_ERROR(hasher.add_panel(panel_pieces, panel.bytes(), file_hash));
+      ASSAY_RETURN_IF_ERROR(hasher.add_panel(panel_pieces, panel.bytes(), &file_hash));
       out.bytes_read += panel.bytes().size();
       if (progress) progress(out.bytes_read);
     }
     file_digests.push_back(file_hash.finish());
   }
+  ASSAY_RETURN_IF_ERROR(hash_scattered(model, buffer_bytes, hasher, out));
   out.tensors = hasher.take();
   out.weights_root = weights_root(model, out.tensors);
   out.canonical_digest = canonical_digest(model, out.tensors);

@@ -36,19 +36,47 @@ struct SequenceSpan {
   float* values = nullptr;
 };
 
-// The tensors of one layer, vectors decoded.
-struct LayerTensors {
-  std::span<const float> attn_norm;
-  std::span<const float> ffn_norm;
-  const BoundTensor* q = nullptr;
-  const BoundTensor* k = nullptr;
-  const BoundTensor* v = nullptr;
-  const BoundTensor* attn_output = nullptr;
-  const BoundTensor* gate = nullptr;
-  const BoundTensor* up = nullptr;
-  const BoundTensor* down = nullptr;
+// y = W x + b. No tensor: the layer has no such step. No bias: none is added.
+struct Linear {
+  const BoundTensor* tensor = nullptr;
+  std::span<const float> bias;
 };
 
+// Empty weight: the layer has no such norm.
+struct Norm {
+  std::span<const float> weight;
+  std::span<const float> bias;
+  explicit operator bool() const { return !weight.empty(); }
+};
+
+// The tensors of one layer. What a family does not have is empty.
+struct LayerTensors {
+  size_t layer = 0;
+  Norm attn_norm;
+  Linear q;
+  Linear k;
+  Linear v;
+  Norm q_norm;  // of each head
+  Norm k_norm;
+  Linear attn_output;
+  Norm attn_post_norm;                   // of the sub-block's output
+  Norm attn_sum_norm;                    // of the residual behind the sub-block
+  std::span<const float> relative_bias;  // [buckets, heads]
+  Norm cross_norm;
+  Linear cross_q;
+  Linear cross_k;
+  Linear cross_v;
+  Linear cross_output;
+  Norm ffn_norm;
+  Linear gate;
+  Linear up;
+  Linear down;
+  Norm ffn_post_norm;
+  Norm ffn_sum_norm;
+};
+
+// The states of a tile are rows [x, carry] of arch.state_width() floats: the residual and, in some
+// families, what a later step needs besides (architecture.h).
 class Block {
  public:
   // Allocates everything it will ever need: floats() * 4 bytes.
@@ -57,18 +85,32 @@ class Block {
   static uint64_t floats(const Architecture& arch, size_t threads, size_t tile_tokens,
                          size_t positions_max);
 
-  // x += attention(norm(x)); x += mlp(norm(x)). Shapes: x[tokens, d_model]. Pre: tokens <=
-  // tile_tokens (CHECK).
+  // x += post_norm(attention(norm x)), then the norm of the sum, as far as the layer has them. In a
+  // parallel family the carry receives x as it was. Shapes: states[tokens, state_width]. Pre:
+  // tokens <= tile_tokens (CHECK).
   Status attention(const LayerTensors& layer, MatrixSource& source,
-                   std::span<const SequenceSpan> sequences, float* x, size_t tokens);
-  Status feed_forward(const LayerTensors& layer, MatrixSource& source, float* x, size_t tokens);
-  // y[t] = norm(x[t]) with weights w; x and y may be the same.
-  void norm(std::span<const float> w, const float* x, size_t tokens, float* y);
+                   std::span<const SequenceSpan> sequences, float* states, size_t tokens);
+  // x += attention of (norm x) to the carry, which holds the encoder's output. Pre: whole
+  // sequences.
+  Status cross_attention(const LayerTensors& layer, MatrixSource& source,
+                         std::span<const SequenceSpan> sequences, float* states, size_t tokens);
+  // x += post_norm(mlp(norm x)), or of the carry in a parallel family.
+  Status feed_forward(const LayerTensors& layer, MatrixSource& source, float* states,
+                      size_t tokens);
+  // y[t] = norm(x[t]); x and y may be the same. Strides in floats.
+  void norm(const Norm& norm, const float* x, size_t x_stride, size_t tokens, float* y,
+            size_t y_stride);
 
  private:
-  void rotate(const BoundTensor& tensor, size_t heads, std::span<const SequenceSpan> sequences,
-              float* rows);
-  void attend(std::span<const SequenceSpan> sequences);
+  struct Heads;
+  Status linear(const Linear& linear, MatrixSource& source, const float* x, size_t tokens,
+                float* y);
+  void prepare_heads(const Heads& heads, std::span<const SequenceSpan> sequences);
+  struct Mask;
+  void attend(const Mask& mask, std::span<const SequenceSpan> sequences);
+  void relative_bias(const LayerTensors& layer, size_t head, size_t query, size_t positions,
+                     float* bias) const;
+  void add_output(const Norm& post_norm, const Norm& sum_norm, float* states, size_t tokens);
 
   const Architecture arch_;
   ComputeContext& compute_;
@@ -76,8 +118,13 @@ class Block {
   size_t positions_max_;
   size_t q_width_;
   size_t kv_width_;
-  std::vector<float> rope_cos_;  // [positions_max, rotary_dims / 2]
-  std::vector<float> rope_sin_;
+  struct RotaryTable {
+    std::vector<float> cos;  // [positions_max, rotary_dims / 2]
+    std::vector<float> sin;
+  };
+  RotaryTable make_table(const Rotary& rotary) const;
+  RotaryTable rope_;
+  RotaryTable rope_local_;
   std::vector<float> normed_;  // [tile, d_model]; reused for the sub-block's output
   std::vector<float> q_;       // [tile, q_width]
   std::vector<float> k_;       // [tile, kv_width]
@@ -85,7 +132,7 @@ class Block {
   std::vector<float> mixed_;  // attention output [tile, q_width]
   std::vector<float> gate_;   // [tile, d_ff]
   std::vector<float> up_;
-  std::vector<float> worker_scratch_;  // [threads, scores + lanes + head]
+  std::vector<float> worker_scratch_;  // [threads, scores + bias + lanes + head]
 };
 
 }  // namespace assay

@@ -4,11 +4,14 @@
 #include <map>
 
 #include "model/block.h"
+#include "model/segment.h"
 #include "model/weights.h"
 #include "tensor/matmul.h"
 
 namespace assay {
 namespace {
+
+constexpr size_t kTileTokens = 64;
 
 // Matrices that are wholly in memory, as stored.
 class ResidentMatrices : public MatrixSource {
@@ -52,9 +55,11 @@ struct Engine::State {
         tile_max(tile),
         matrices(c, m),
         block(m.arch, c, tile, positions_max_in),
-        x(tile * m.arch.d_model),
+        states(tile * m.arch.state_width()),
         last(m.arch.d_model),
         logits(m.arch.vocab) {
+    // An encoder sees its tokens at once and needs no cache.
+    if (m.arch.encoder_layers > 0) return;
     const size_t kv = positions_max * m.arch.kv_heads * m.arch.head_dim;
     keys.assign(m.arch.layers, std::vector<float>(kv));
     values.assign(m.arch.layers, std::vector<float>(kv));
@@ -66,20 +71,37 @@ struct Engine::State {
   size_t tile_max;
   size_t position = 0;
   ResidentMatrices matrices;
-  VectorWeights vectors;
+  ResidentWeights weights;
   Block block;
   std::vector<std::vector<float>> keys;  // per layer [positions_max, kv_heads * head_dim]
   std::vector<std::vector<float>> values;
-  std::vector<float> x;
+  std::vector<float> states;
   std::vector<float> last;
   std::vector<float> logits;
 
   void embed(std::span<const TokenId> tokens);
-  Status blocks(size_t tokens, std::vector<SiteNorm>* site_norms);
+  Status segments(std::span<const TokenId> tokens, std::vector<SiteNorm>* site_norms);
   Result<std::span<const float>> head(size_t tokens, std::vector<SiteNorm>* site_norms);
 };
 
 namespace {
+
+// All rows of a matrix, as the model uses it.
+Result<Bytes> read_matrix(const Model& model, const BoundTensor& tensor) {
+  Bytes bytes(tensor.info.bytes);
+  std::vector<Extent> extents;
+  append_extents(model, tensor, 0, tensor.info.rows(), extents);
+  size_t at = 0;
+  for (const Extent& extent : extents) {
+    ASSAY_RETURN_IF_ERROR(
+        extent.file->read_at(extent.offset, std::span(bytes).subspan(at, extent.bytes)));
+    at += extent.bytes;
+  }
+  if (tensor.placement.transposed_width == 0) return bytes;
+  Bytes rows(bytes.size());
+  transpose_rows(tensor, bytes, rows);
+  return rows;
+}
 
 double l2_norm(std::span<const float> values) {
   double sum = 0;
@@ -94,9 +116,11 @@ Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext& compute,
                                              size_t positions_max, uint64_t memory_bytes) {
-  constexpr size_t kTileTokens = 64;
   const Architecture& a = model.arch;
-  uint64_t need = 4 * Block::floats(a, compute.pool->threads(), kTileTokens, positions_max);
+  ASSAY_RETURN_IF_ERROR(check_length(model, positions_max));
+  const size_t tile = a.encoder_layers > 0 ? positions_max : kTileTokens;
+  uint64_t need = 4 * Block::floats(a, compute.pool->threads(), tile, positions_max);
+  need += uint64_t{4} * tile * a.state_width();
   need += uint64_t{8} * a.layers * positions_max * a.kv_heads * a.head_dim;
   for (const BoundTensor& tensor : model.tensors) need += tensor.info.bytes;
   if (memory_bytes != 0 && need > memory_bytes) {
@@ -106,14 +130,12 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext&
                               format_size(memory_bytes));
   }
   std::unique_ptr<Engine> engine(new Engine());
-  engine->state_ = std::make_unique<State>(model, compute, positions_max, kTileTokens);
+  engine->state_ = std::make_unique<State>(model, compute, positions_max, tile);
   State& s = *engine->state_;
-  ASSAY_ASSIGN_OR_RETURN(s.vectors, load_vectors(model, compute));
+  ASSAY_ASSIGN_OR_RETURN(s.weights, ResidentWeights::load(model, compute));
   for (const BoundTensor& tensor : model.tensors) {
-    if (tensor.info.shape.size() == 1) continue;
-    Bytes bytes(tensor.info.bytes);
-    ASSAY_RETURN_IF_ERROR(
-        model.checkpoint.files[tensor.info.file]->read_at(tensor.info.offset, bytes));
+    if (is_resident(tensor)) continue;
+    ASSAY_ASSIGN_OR_RETURN(Bytes bytes, read_matrix(model, tensor));
     ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, bytes, compute));
     s.matrices.put(tensor, std::move(bytes));
   }
@@ -126,41 +148,57 @@ void Engine::reset() { state_->position = 0; }
 void Engine::State::embed(std::span<const TokenId> tokens) {
   const BoundTensor& embedding = model.tensor(TensorRole::kTokenEmbedding);
   const size_t bytes = row_bytes(embedding.info.type, model.arch.d_model);
+  std::vector<size_t> positions(tokens.size());
   for (size_t t = 0; t < tokens.size(); ++t) {
+    positions[t] = position + t;
     compute.kernels->decode(embedding.info.type,
                             matrices.get(embedding) + static_cast<size_t>(tokens[t]) * bytes,
-                            model.arch.d_model, &x[t * model.arch.d_model]);
+                            model.arch.d_model, &states[t * model.arch.state_width()]);
   }
+  finish_embedding(model, weights, compute, positions, states.data());
 }
 
-Status Engine::State::blocks(size_t tokens, std::vector<SiteNorm>* site_norms) {
-  const std::span<const float> last_row(&x[(tokens - 1) * model.arch.d_model], model.arch.d_model);
-  for (size_t layer = 0; layer < model.arch.layers; ++layer) {
-    const LayerTensors tensors = layer_tensors(model, vectors, layer);
-    const SequenceSpan sequence{.begin = 0,
-                                .count = tokens,
-                                .position = position,
-                                .keys = keys[layer].data(),
-                                .values = values[layer].data()};
-    ASSAY_RETURN_IF_ERROR(block.attention(tensors, matrices, {&sequence, 1}, x.data(), tokens));
-    if (site_norms != nullptr) {
-      site_norms->push_back({"L" + std::to_string(layer) + ".post_attn", l2_norm(last_row)});
+Status Engine::State::segments(std::span<const TokenId> tokens, std::vector<SiteNorm>* site_norms) {
+  const size_t count = tokens.size();
+  const float* const last_state = &states[(count - 1) * model.arch.state_width()];
+  embed(tokens);
+  // The final norm is the head's: it is needed for the last token alone.
+  for (size_t segment = 0; segment + 1 < segment_count(model); ++segment) {
+    const Segment step = segment_at(model, segment);
+    if (step.kind == SegmentKind::kEncoderEnd) {
+      end_encoder(model, weights, block, states.data(), count);
+      embed(decoder_tokens(model, tokens));
+    } else {
+      SequenceSpan sequence{.begin = 0, .count = count, .position = position};
+      if (!keys.empty()) {
+        sequence.keys = keys[step.layer].data();
+        sequence.values = values[step.layer].data();
+      }
+      ASSAY_RETURN_IF_ERROR(run_segment(model, weights, block, matrices, segment, {&sequence, 1},
+                                        states.data(), count));
     }
-    ASSAY_RETURN_IF_ERROR(block.feed_forward(tensors, matrices, x.data(), tokens));
     if (site_norms != nullptr) {
-      site_norms->push_back({"L" + std::to_string(layer) + ".post_mlp", l2_norm(last_row)});
+      const bool carry = step.kind == SegmentKind::kEncoderEnd;
+      const std::span<const float> x(last_state + (carry ? model.arch.d_model : 0),
+                                     model.arch.d_model);
+      site_norms->push_back({segment_site(model, segment), l2_norm(x)});
     }
   }
-  position += tokens;
+  position += count;
   return ok_status();
 }
 
 Result<std::span<const float>> Engine::State::head(size_t tokens,
                                                    std::vector<SiteNorm>* site_norms) {
-  block.norm(vectors.output_norm, &x[(tokens - 1) * model.arch.d_model], 1, last.data());
-  if (site_norms != nullptr) site_norms->push_back({"final", l2_norm(last)});
-  const TensorRole role = model.arch.tied_head ? TensorRole::kTokenEmbedding : TensorRole::kOutput;
-  ASSAY_RETURN_IF_ERROR(matrices.multiply(model.tensor(role), last.data(), 1, logits.data()));
+  float* const state = &states[(tokens - 1) * model.arch.state_width()];
+  ASSAY_RETURN_IF_ERROR(
+      run_segment(model, weights, block, matrices, segment_count(model) - 1, {}, state, 1));
+  pack_head_input(model, compute, state, 1, last.data());
+  if (site_norms != nullptr) {
+    site_norms->push_back({"final", l2_norm(std::span(state, model.arch.d_model))});
+  }
+  ASSAY_RETURN_IF_ERROR(matrices.multiply(head_tensor(model), last.data(), 1, logits.data()));
+  finish_logits(model, weights, compute, 1, logits.data());
   if (site_norms != nullptr) site_norms->push_back({"logits", l2_norm(logits)});
   return std::span<const float>(logits);
 }
@@ -184,11 +222,17 @@ Result<std::span<const float>> Engine::forward(std::span<const TokenId> tokens, 
   }
   ASSAY_CHECK(chunk > 0);
   chunk = std::min(chunk, s.tile_max);
+  if (s.model.arch.encoder_layers > 0) {
+    if (s.position != 0) {
+      return invalid_argument(s.model.checkpoint.path +
+                              ": an encoder sees its tokens at once; it cannot be given more");
+    }
+    chunk = tokens.size();
+  }
   for (size_t at = 0; at < tokens.size(); at += chunk) {
     const size_t count = std::min(chunk, tokens.size() - at);
     const bool is_last = at + count == tokens.size();
-    s.embed(tokens.subspan(at, count));
-    ASSAY_RETURN_IF_ERROR(s.blocks(count, is_last ? site_norms : nullptr));
+    ASSAY_RETURN_IF_ERROR(s.segments(tokens.subspan(at, count), is_last ? site_norms : nullptr));
     if (is_last) return s.head(count, site_norms);
   }
   return internal_error("no chunk was computed");

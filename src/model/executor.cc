@@ -51,11 +51,18 @@ class StreamingExecutor::StreamedMatrices : public MatrixSource {
       }
       const PanelPiece& piece = layout_[next_panel_ - 1][next_piece_++];
       ASSAY_CHECK(piece.tensor == &w && piece.row0 == row);
+      const ByteSpan stored = panel_.bytes().subspan(piece.at, piece.rows * stride_of(w));
+      const uint8_t* data = stored.data();
+      if (w.placement.transposed_width != 0) {
+        const std::span<uint8_t> turned = std::span(executor_.transposed_).first(stored.size());
+        transpose_rows(w, stored, turned);
+        data = turned.data();
+      }
       matmul(*executor_.compute_.kernels, *executor_.compute_.pool,
              {.x = x,
               .tokens = tokens,
               .x_stride = k,
-              .w = panel_.bytes().data() + piece.at,
+              .w = data,
               .type = w.info.type,
               .rows = piece.rows,
               .k = k,
@@ -83,9 +90,14 @@ StreamingExecutor::StreamingExecutor(const Model& model, ComputeContext& compute
       options_(options),
       block_(model.arch, compute, options.plan->tile_tokens, options.sequence_tokens_max),
       matmul_scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)),
-      tile_scratch_(options.plan->residuals_spilled ? options.plan->tile_tokens * model.arch.d_model
-                                                    : 0),
-      head_normed_(options.plan->head_tile_tokens * model.arch.d_model),
+      transposed_(has_transposed(model) ? options.plan->buffer_bytes : 0),
+      tile_scratch_(options.plan->residuals_spilled
+                        ? options.plan->tile_tokens * model.arch.state_width()
+                        : 0),
+      head_states_(options.plan->residuals_spilled
+                       ? options.plan->head_tile_tokens * model.arch.state_width()
+                       : 0),
+      head_input_(options.plan->head_tile_tokens * model.arch.d_model),
       logits_(options.plan->head_tile_tokens * model.arch.vocab),
       head_layout_(cut_panels({&head_tensor(model)}, options.plan->buffer_bytes)) {}
 
@@ -97,7 +109,7 @@ Result<std::unique_ptr<StreamingExecutor>> StreamingExecutor::create(const Model
                                                                      const Options& options) {
   std::unique_ptr<StreamingExecutor> executor(
       new StreamingExecutor(model, compute, stream, options));
-  ASSAY_ASSIGN_OR_RETURN(executor->vectors_, load_vectors(model, compute));
+  ASSAY_ASSIGN_OR_RETURN(executor->weights_, ResidentWeights::load(model, compute));
   return executor;
 }
 
@@ -109,6 +121,7 @@ Status StreamingExecutor::begin(Wave wave) {
     ASSAY_CHECK(sequence.size() <= options_.sequence_tokens_max);
     offsets_.push_back(tokens);
     tokens += sequence.size();
+    ASSAY_RETURN_IF_ERROR(check_length(model_, sequence.size()));
     for (const TokenId id : sequence) {
       if (id < 0 || static_cast<uint32_t>(id) >= model_.arch.vocab) {
         return invalid_argument(
@@ -119,7 +132,7 @@ Status StreamingExecutor::begin(Wave wave) {
   }
   residuals_.reset();
   ASSAY_ASSIGN_OR_RETURN(
-      residuals_, ResidualStore::create(tokens, model_.arch.d_model,
+      residuals_, ResidualStore::create(tokens, model_.arch.state_width(),
                                         options_.plan->residuals_spilled, options_.scratch_folder));
   segments_done_ = 0;
   return embed();
@@ -143,45 +156,58 @@ std::vector<SequenceSpan> StreamingExecutor::spans(const SequenceTile& tile) con
 }
 
 // Reads each embedding row of a tile once and copies it to every token that has its id.
-Status StreamingExecutor::embed() {
+Status StreamingExecutor::embed_tile(const SequenceTile& tile, bool decoder, float* states) {
   const BoundTensor& embedding = model_.tensor(TensorRole::kTokenEmbedding);
   const size_t d = model_.arch.d_model;
+  const size_t stride = model_.arch.state_width();
   Bytes row(row_bytes(embedding.info.type, d));
+  std::vector<std::pair<TokenId, size_t>> order;
+  std::vector<size_t> positions;
+  for (size_t s = 0; s < tile.sequences; ++s) {
+    std::vector<TokenId> ids = wave_.sequences[tile.first_sequence + s];
+    if (decoder) ids = decoder_tokens(model_, ids);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      order.emplace_back(ids[i], order.size());
+      positions.push_back(i);
+    }
+  }
+  std::sort(order.begin(), order.end());
+  for (size_t i = 0; i < order.size(); ++i) {
+    float* out = states + order[i].second * stride;
+    if (i > 0 && order[i].first == order[i - 1].first) {
+      std::memcpy(out, states + order[i - 1].second * stride, d * sizeof(float));
+      continue;
+    }
+    const uint64_t at = embedding.info.offset + static_cast<uint64_t>(order[i].first) * row.size();
+    ASSAY_RETURN_IF_ERROR(model_.checkpoint.files[embedding.info.file]->read_at(at, row));
+    embedding_bytes_read_ += row.size();
+    compute_.kernels->decode(embedding.info.type, row.data(), d, out);
+  }
+  finish_embedding(model_, weights_, compute_, positions, states);
+  return ok_status();
+}
+
+Status StreamingExecutor::embed() {
   for (const SequenceTile& tile : wave_.tiles) {
     const size_t first = offsets_[tile.first_sequence];
     const size_t tokens = tile_tokens(tile);
-    std::vector<std::pair<TokenId, size_t>> order;
-    for (size_t s = 0; s < tile.sequences; ++s) {
-      for (const TokenId id : wave_.sequences[tile.first_sequence + s])
-        order.emplace_back(id, order.size());
-    }
-    std::sort(order.begin(), order.end());
-    ASSAY_ASSIGN_OR_RETURN(float* x, residuals_->get(first, tokens, tile_scratch_));
-    for (size_t i = 0; i < order.size(); ++i) {
-      float* out = x + order[i].second * d;
-      if (i > 0 && order[i].first == order[i - 1].first) {
-        std::memcpy(out, x + order[i - 1].second * d, d * sizeof(float));
-        continue;
-      }
-      const uint64_t at =
-          embedding.info.offset + static_cast<uint64_t>(order[i].first) * row.size();
-      ASSAY_RETURN_IF_ERROR(model_.checkpoint.files[embedding.info.file]->read_at(at, row));
-      embedding_bytes_read_ += row.size();
-      compute_.kernels->decode(embedding.info.type, row.data(), d, out);
-    }
-    ASSAY_RETURN_IF_ERROR(residuals_->put(first, tokens, x));
+    ASSAY_ASSIGN_OR_RETURN(float* states, residuals_->get(first, tokens, tile_scratch_));
+    ASSAY_RETURN_IF_ERROR(embed_tile(tile, false, states));
+    ASSAY_RETURN_IF_ERROR(residuals_->put(first, tokens, states));
   }
   return ok_status();
+}
+
+Status StreamingExecutor::end_encoder_tile(const SequenceTile& tile, float* states) {
+  end_encoder(model_, weights_, block_, states, tile_tokens(tile));
+  return embed_tile(tile, true, states);
 }
 
 void StreamingExecutor::enqueue_panels(const std::vector<PanelLayout>& layout) {
   for (const PanelLayout& panel : layout) {
     std::vector<Extent> extents;
     for (const PanelPiece& piece : panel) {
-      const TensorInfo& info = piece.tensor->info;
-      const uint64_t stride = info.bytes / info.rows();
-      extents.push_back({model_.checkpoint.files[info.file], info.offset + piece.row0 * stride,
-                         piece.rows * stride});
+      append_extents(model_, *piece.tensor, piece.row0, piece.rows, extents);
     }
     stream_.enqueue(std::move(extents));
   }
@@ -196,7 +222,6 @@ void StreamingExecutor::enqueue(size_t segment) {
 
 Status StreamingExecutor::run(size_t segment) {
   ASSAY_CHECK(segment == segments_done_);
-  const bool is_final = segment + 1 == segment_count(model_);
   StreamedMatrices source(
       *this, cut_panels(segment_matrices(model_, segment), options_.plan->buffer_bytes));
   for (const SequenceTile& tile : wave_.tiles) {
@@ -204,14 +229,10 @@ Status StreamingExecutor::run(size_t segment) {
     const size_t tokens = tile_tokens(tile);
     ASSAY_ASSIGN_OR_RETURN(float* x, residuals_->get(first, tokens, tile_scratch_));
     source.rewind();
-    if (is_final) {
-      block_.norm(vectors_.output_norm, x, tokens, x);
-    } else {
-      const LayerTensors layer = layer_tensors(model_, vectors_, segment / 2);
-      ASSAY_RETURN_IF_ERROR(segment % 2 == 0
-                                ? block_.attention(layer, source, spans(tile), x, tokens)
-                                : block_.feed_forward(layer, source, x, tokens));
-    }
+    ASSAY_RETURN_IF_ERROR(
+        segment_at(model_, segment).kind == SegmentKind::kEncoderEnd
+            ? end_encoder_tile(tile, x)
+            : run_segment(model_, weights_, block_, source, segment, spans(tile), x, tokens));
     ASSAY_RETURN_IF_ERROR(residuals_->put(first, tokens, x));
   }
   ++segments_done_;
@@ -234,14 +255,17 @@ Result<std::span<const float>> StreamingExecutor::logits(size_t tile_index) {
   const size_t first = offsets_[tile.first_sequence];
   const size_t tokens = tile_tokens(tile);
   ASSAY_CHECK(tokens <= options_.plan->head_tile_tokens);
-  ASSAY_ASSIGN_OR_RETURN(const float* x, residuals_->get(first, tokens, head_normed_));
+  ASSAY_ASSIGN_OR_RETURN(const float* states, residuals_->get(first, tokens, head_states_));
+  pack_head_input(model_, compute_, states, tokens, head_input_.data());
   if (head_held_) {
     head_source_->rewind();
   } else {
     head_source_ = std::make_unique<StreamedMatrices>(*this, head_layout_);
   }
-  ASSAY_RETURN_IF_ERROR(head_source_->multiply(head_tensor(model_), x, tokens, logits_.data()));
+  ASSAY_RETURN_IF_ERROR(
+      head_source_->multiply(head_tensor(model_), head_input_.data(), tokens, logits_.data()));
   if (!head_held_) head_source_.reset();
+  finish_logits(model_, weights_, compute_, tokens, logits_.data());
   return std::span<const float>(logits_).first(tokens * model_.arch.vocab);
 }
 

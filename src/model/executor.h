@@ -84,6 +84,8 @@ class StreamingExecutor {
   StreamingExecutor(const Model& model, ComputeContext& compute, PanelStream& stream,
                     const Options& options);
   Status embed();
+  Status embed_tile(const SequenceTile& tile, bool decoder, float* states);
+  Status end_encoder_tile(const SequenceTile& tile, float* states);
   std::vector<SequenceSpan> spans(const SequenceTile& tile) const;
   size_t tile_tokens(const SequenceTile& tile) const;
   void enqueue_panels(const std::vector<PanelLayout>& layout);
@@ -92,11 +94,13 @@ class StreamingExecutor {
   ComputeContext& compute_;
   PanelStream& stream_;
   Options options_;
-  VectorWeights vectors_;
+  ResidentWeights weights_;
   Block block_;
   std::vector<float> matmul_scratch_;
+  Bytes transposed_;                 // a panel of a transposed matrix, as rows
   std::vector<float> tile_scratch_;  // residuals of a tile when spilled
-  std::vector<float> head_normed_;
+  std::vector<float> head_states_;   // of a head tile when spilled
+  std::vector<float> head_input_;
   std::vector<float> logits_;
   std::vector<PanelLayout> head_layout_;
   std::unique_ptr<StreamedMatrices> head_source_;

@@ -1,81 +1,15 @@
-// The families, as tables. To add one: a row in kFamilies with its tensor table and field names,
-// and, where the family has an operation of its own, a field of Architecture that block.cc reads.
 #include "model/family.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <span>
 
 #include "base/check.h"
+#include "model/family_fields.h"
+#include "model/family_tables.h"
 
 namespace assay {
 namespace {
-
-// Sizes a tensor's dimension is made of.
-enum class Dim : uint8_t { kModel, kVocab, kQuery, kKeyValue, kFeedForward };
-
-// `{}` in a name stands for the layer. columns is nothing for a vector.
-struct TensorSpec {
-  TensorRole role;
-  bool per_layer;
-  std::string_view gguf;  // also the canonical name
-  std::string_view hugging_face;
-  bool is_vector;
-  Dim rows;  // of a matrix; the length of a vector
-  Dim columns;
-  bool rotary;  // rows may be stored interleaved
-};
-
-struct FamilySpec {
-  std::string_view name;
-  std::string_view gguf_architecture;
-  std::span<const std::string_view> hugging_face_architectures;
-  std::span<const TensorSpec> tensors;
-  bool gguf_interleaved;  // GGUF files of the family hold q and k rows interleaved
-  std::span<const std::string_view>
-      ignored_suffixes;  // tensors that carry no weights of the function
-};
-
-constexpr std::array<std::string_view, 1> kLlamaArchitectures = {"LlamaForCausalLM"};
-constexpr std::array<std::string_view, 1> kLlamaIgnored = {"rotary_emb.inv_freq"};
-constexpr std::array<TensorSpec, 12> kLlamaTensors = {{
-    {TensorRole::kTokenEmbedding, false, "token_embd.weight", "model.embed_tokens.weight", false,
-     Dim::kVocab, Dim::kModel, false},
-    {TensorRole::kAttnNorm, true, "blk.{}.attn_norm.weight",
-     "model.layers.{}.input_layernorm.weight", true, Dim::kModel, Dim::kModel, false},
-    {TensorRole::kAttnQ, true, "blk.{}.attn_q.weight", "model.layers.{}.self_attn.q_proj.weight",
-     false, Dim::kQuery, Dim::kModel, true},
-    {TensorRole::kAttnK, true, "blk.{}.attn_k.weight", "model.layers.{}.self_attn.k_proj.weight",
-     false, Dim::kKeyValue, Dim::kModel, true},
-    {TensorRole::kAttnV, true, "blk.{}.attn_v.weight", "model.layers.{}.self_attn.v_proj.weight",
-     false, Dim::kKeyValue, Dim::kModel, false},
-    {TensorRole::kAttnOutput, true, "blk.{}.attn_output.weight",
-     "model.layers.{}.self_attn.o_proj.weight", false, Dim::kModel, Dim::kQuery, false},
-    {TensorRole::kFfnNorm, true, "blk.{}.ffn_norm.weight",
-     "model.layers.{}.post_attention_layernorm.weight", true, Dim::kModel, Dim::kModel, false},
-    {TensorRole::kFfnGate, true, "blk.{}.ffn_gate.weight", "model.layers.{}.mlp.gate_proj.weight",
-     false, Dim::kFeedForward, Dim::kModel, false},
-    {TensorRole::kFfnUp, true, "blk.{}.ffn_up.weight", "model.layers.{}.mlp.up_proj.weight", false,
-     Dim::kFeedForward, Dim::kModel, false},
-    {TensorRole::kFfnDown, true, "blk.{}.ffn_down.weight", "model.layers.{}.mlp.down_proj.weight",
-     false, Dim::kModel, Dim::kFeedForward, false},
-    {TensorRole::kOutputNorm, false, "output_norm.weight", "model.norm.weight", true, Dim::kModel,
-     Dim::kModel, false},
-    {TensorRole::kOutput, false, "output.weight", "lm_head.weight", false, Dim::kVocab, Dim::kModel,
-     false},
-}};
-
-constexpr std::array<FamilySpec, 1> kFamilies = {{
-    {"llama", "llama", kLlamaArchitectures, kLlamaTensors, true, kLlamaIgnored},
-}};
-
-// Bounds on hyperparameters: far above any model there is, low enough that products of three fit in
-// 64 bits.
-constexpr uint64_t kLayersMax = 4096;
-constexpr uint64_t kWidthMax = 1 << 20;
-constexpr uint64_t kVocabMax = 1 << 24;
-constexpr uint64_t kContextMax = 1 << 28;
 
 std::string layer_name(std::string_view pattern, uint32_t layer) {
   const size_t at = pattern.find("{}");
@@ -94,7 +28,7 @@ std::string shape_text(const std::vector<uint64_t>& shape) {
 
 std::string supported_families() {
   std::string out;
-  for (const FamilySpec& family : kFamilies) {
+  for (const FamilySpec& family : families()) {
     if (!out.empty()) out += ", ";
     out += family.name;
   }
@@ -105,8 +39,8 @@ Result<const FamilySpec*> find_family(const Checkpoint& checkpoint) {
   std::string wanted;
   if (checkpoint.format == CheckpointFormat::kGguf) {
     ASSAY_ASSIGN_OR_RETURN(wanted, checkpoint.meta_string("general.architecture"));
-    for (const FamilySpec& family : kFamilies) {
-      if (family.gguf_architecture == wanted) return &family;
+    for (const FamilySpec& family : families()) {
+      if (!wanted.empty() && family.gguf_architecture == wanted) return &family;
     }
   } else {
     const auto it = checkpoint.meta.find("architectures");
@@ -117,7 +51,7 @@ Result<const FamilySpec*> find_family(const Checkpoint& checkpoint) {
                        ": config.json has no \"architectures\", so the model family is unknown");
     }
     wanted = names->front();
-    for (const FamilySpec& family : kFamilies) {
+    for (const FamilySpec& family : families()) {
       for (const std::string_view name : family.hugging_face_architectures) {
         if (name == wanted) return &family;
       }
@@ -127,189 +61,230 @@ Result<const FamilySpec*> find_family(const Checkpoint& checkpoint) {
                        "\" is not supported; supported: " + supported_families());
 }
 
-Result<uint64_t> uint_or(const Checkpoint& checkpoint, const std::string& name, uint64_t fallback,
-                         uint64_t min, uint64_t max) {
-  if (!checkpoint.has_meta(name)) return fallback;
-  return checkpoint.meta_uint(name, min, max);
-}
-
-Result<double> double_or(const Checkpoint& checkpoint, const std::string& name, double fallback) {
-  if (!checkpoint.has_meta(name)) return fallback;
-  return checkpoint.meta_double(name);
-}
-
-// Refuses an option that changes the function and is not computed here.
-Status refuse_unless(const Checkpoint& checkpoint, const std::string& name,
-                     std::string_view allowed) {
-  if (!checkpoint.has_meta(name)) return ok_status();
-  ASSAY_ASSIGN_OR_RETURN(const std::string value, checkpoint.meta_string(name));
-  if (value == allowed) return ok_status();
-  return unimplemented(checkpoint.path + ": " + name + " = \"" + value +
-                       "\" is not supported; only \"" + std::string(allowed) + "\" is");
-}
-
-Result<Architecture> read_gguf_fields(const Checkpoint& c, const FamilySpec& family) {
-  const std::string prefix = std::string(family.gguf_architecture) + ".";
-  Architecture arch;
-  arch.family = family.name;
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t layers, c.meta_uint(prefix + "block_count", 1, kLayersMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t d_model,
-                         c.meta_uint(prefix + "embedding_length", 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t d_ff,
-                         c.meta_uint(prefix + "feed_forward_length", 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t heads,
-                         c.meta_uint(prefix + "attention.head_count", 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t kv_heads,
-                         uint_or(c, prefix + "attention.head_count_kv", heads, 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t head_dim, uint_or(c, prefix + "attention.key_length",
-                                                          d_model / heads, 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t rotary,
-                         uint_or(c, prefix + "rope.dimension_count", head_dim, 2, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t context,
-                         uint_or(c, prefix + "context_length", kContextMax, 1, kContextMax));
-  ASSAY_ASSIGN_OR_RETURN(const double eps,
-                         c.meta_double(prefix + "attention.layer_norm_rms_epsilon"));
-  ASSAY_ASSIGN_OR_RETURN(arch.rope_base, double_or(c, prefix + "rope.freq_base", 10000.0));
-  ASSAY_RETURN_IF_ERROR(refuse_unless(c, prefix + "rope.scaling.type", "none"));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t experts,
-                         uint_or(c, prefix + "expert_count", 0, 0, kWidthMax));
-  if (experts > 0) {
-    return unimplemented(c.path + ": " + prefix + "expert_count = " + std::to_string(experts) +
-                         ": mixture-of-experts models are not supported");
-  }
-  arch.layers = static_cast<uint32_t>(layers);
-  arch.d_model = static_cast<uint32_t>(d_model);
-  arch.d_ff = static_cast<uint32_t>(d_ff);
-  arch.heads = static_cast<uint32_t>(heads);
-  arch.kv_heads = static_cast<uint32_t>(kv_heads);
-  arch.head_dim = static_cast<uint32_t>(head_dim);
-  arch.rotary_dims = static_cast<uint32_t>(rotary);
-  arch.context = static_cast<uint32_t>(context);
-  arch.norm_eps = static_cast<float>(eps);
-  arch.tied_head = !c.tensors.contains("output.weight");
-  return arch;
-}
-
-Result<Architecture> read_config_fields(const Checkpoint& c, const FamilySpec& family) {
-  Architecture arch;
-  arch.family = family.name;
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t layers, c.meta_uint("num_hidden_layers", 1, kLayersMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t d_model, c.meta_uint("hidden_size", 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t d_ff, c.meta_uint("intermediate_size", 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t heads, c.meta_uint("num_attention_heads", 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t kv_heads,
-                         uint_or(c, "num_key_value_heads", heads, 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t head_dim,
-                         uint_or(c, "head_dim", d_model / heads, 1, kWidthMax));
-  ASSAY_ASSIGN_OR_RETURN(const uint64_t context,
-                         uint_or(c, "max_position_embeddings", kContextMax, 1, kContextMax));
-  ASSAY_ASSIGN_OR_RETURN(const double eps, c.meta_double("rms_norm_eps"));
-  ASSAY_ASSIGN_OR_RETURN(arch.rope_base, double_or(c, "rope_theta", 10000.0));
-  ASSAY_RETURN_IF_ERROR(refuse_unless(c, "hidden_act", "silu"));
-  ASSAY_RETURN_IF_ERROR(refuse_unless(c, "rope_scaling.type", "default"));
-  ASSAY_RETURN_IF_ERROR(refuse_unless(c, "rope_scaling.rope_type", "default"));
-  for (const std::string name : {"attention_bias", "mlp_bias"}) {
-    const auto it = c.meta.find(name);
-    const bool* value = it == c.meta.end() ? nullptr : std::get_if<bool>(&it->second);
-    if (value != nullptr && *value) {
-      return unimplemented(c.path + ": config.json: " + name + " = true is not supported");
+// What the tables mean for one checkpoint.
+class Binder {
+ public:
+  Binder(const Checkpoint& checkpoint, const FamilySpec& family)
+      : c_(checkpoint), family_(family), gguf_(checkpoint.format == CheckpointFormat::kGguf) {
+    for (const std::string_view prefix : family.hugging_face_prefixes) {
+      const std::string name = std::string(prefix) + std::string(family.tensors[0].hugging_face);
+      if (gguf_ || !c_.tensors.contains(name)) continue;
+      prefix_ = prefix;
+      break;
     }
   }
-  arch.layers = static_cast<uint32_t>(layers);
-  arch.d_model = static_cast<uint32_t>(d_model);
-  arch.d_ff = static_cast<uint32_t>(d_ff);
-  arch.heads = static_cast<uint32_t>(heads);
-  arch.kv_heads = static_cast<uint32_t>(kv_heads);
-  arch.head_dim = static_cast<uint32_t>(head_dim);
-  arch.rotary_dims = arch.head_dim;
-  arch.context = static_cast<uint32_t>(context);
-  arch.norm_eps = static_cast<float>(eps);
-  const auto tied = c.meta.find("tie_word_embeddings");
-  const bool* tied_value = tied == c.meta.end() ? nullptr : std::get_if<bool>(&tied->second);
-  arch.tied_head = (tied_value != nullptr && *tied_value) || !c.tensors.contains("lm_head.weight");
-  return arch;
-}
 
-Status check_fields(const Checkpoint& c, const Architecture& a) {
-  const auto fail = [&](const std::string& what) { return data_loss(c.path + ": " + what); };
-  if (a.heads % a.kv_heads != 0) {
-    return fail("attention heads = " + std::to_string(a.heads) +
-                " is not a multiple of key-value heads = " + std::to_string(a.kv_heads));
-  }
-  if (uint64_t{a.heads} * a.head_dim > kWidthMax) {
-    return fail("attention heads * head size = " + std::to_string(uint64_t{a.heads} * a.head_dim) +
-                " is above the limit of " + std::to_string(kWidthMax));
-  }
-  if (a.rotary_dims % 2 != 0 || a.rotary_dims > a.head_dim) {
-    return fail("rotary dimensions = " + std::to_string(a.rotary_dims) +
-                " must be even and at most the head size " + std::to_string(a.head_dim));
-  }
-  if (!(a.norm_eps > 0 && a.norm_eps < 1)) {
-    return fail("norm epsilon = " + std::to_string(a.norm_eps) + " is not in (0, 1)");
-  }
-  if (!(a.rope_base >= 1 && a.rope_base < 1e12)) {
-    return fail("RoPE base = " + std::to_string(a.rope_base) + " is not in [1, 1e12)");
-  }
-  return ok_status();
-}
-
-uint64_t dim_size(Dim dim, const Architecture& a) {
-  switch (dim) {
-    case Dim::kModel:
-      return a.d_model;
-    case Dim::kVocab:
-      return a.vocab;
-    case Dim::kQuery:
-      return uint64_t{a.heads} * a.head_dim;
-    case Dim::kKeyValue:
-      return uint64_t{a.kv_heads} * a.head_dim;
-    case Dim::kFeedForward:
-      return a.d_ff;
-  }
-  return 0;
-}
-
-Result<BoundTensor> bind_tensor(const Checkpoint& c, const FamilySpec& family,
-                                const TensorSpec& spec, const Architecture& arch, uint32_t layer) {
-  const bool gguf = c.format == CheckpointFormat::kGguf;
-  const std::string name = layer_name(gguf ? spec.gguf : spec.hugging_face, layer);
-  ASSAY_ASSIGN_OR_RETURN(const TensorInfo* info, c.tensor(name));
-  std::vector<uint64_t> expected = {dim_size(spec.rows, arch)};
-  if (!spec.is_vector) expected.push_back(dim_size(spec.columns, arch));
-  if (info->shape != expected) {
-    return data_loss(c.path + ": tensor " + name + " has shape " + shape_text(info->shape) +
-                     "; the model's fields say " + shape_text(expected));
-  }
-  BoundTensor bound;
-  bound.role = spec.role;
-  bound.layer = layer;
-  bound.name = layer_name(spec.gguf, layer);
-  bound.info = *info;
-  if (spec.rotary && gguf && family.gguf_interleaved) bound.row_order = RowOrder::kInterleaved;
-  return bound;
-}
-
-// A tensor that the family does not know may change the function: better refused than silently left
-// out.
-Status refuse_unknown_tensors(const Checkpoint& c, const FamilySpec& family,
-                              const std::vector<BoundTensor>& bound, bool tied) {
-  std::set<std::string> known;
-  for (const BoundTensor& tensor : bound) known.insert(tensor.info.name);
-  if (tied)
-    known.insert(
-        "lm_head.weight");  // a copy of the embedding that the configuration says is not used
-  for (const auto& [name, info] : c.tensors) {
-    if (known.contains(name)) continue;
-    const bool ignored =
-        std::any_of(family.ignored_suffixes.begin(), family.ignored_suffixes.end(),
-                    [&](std::string_view suffix) { return name.ends_with(suffix); });
-    if (!ignored) {
-      return unimplemented(c.path + ": tensor " + name + " is not part of family " +
-                           std::string(family.name) + " as supported here");
+  Result<BoundFamily> bind() {
+    ASSAY_ASSIGN_OR_RETURN(out_.arch, read_architecture(c_, family_));
+    const TensorSpec& embedding = family_.tensors[0];
+    ASSAY_ASSIGN_OR_RETURN(const TensorInfo* info, c_.tensor(file_name(embedding, 0)));
+    if (info->rows() < 1 || info->rows() > kVocabMax) {
+      return data_loss(c_.path + ": tensor " + info->name + " has " + std::to_string(info->rows()) +
+                       " rows; a vocabulary has 1 to " + std::to_string(kVocabMax));
     }
+    out_.arch.vocab = static_cast<uint32_t>(info->rows());
+    ASSAY_RETURN_IF_ERROR(check_architecture(c_, out_.arch));
+    // Canonical order: what comes before the layers, the layers, what comes behind them.
+    const auto first_layered =
+        std::find_if(family_.tensors.begin(), family_.tensors.end(), layered);
+    const auto behind = std::find_if_not(first_layered, family_.tensors.end(), layered);
+    for (auto spec = family_.tensors.begin(); spec != first_layered; ++spec) {
+      ASSAY_RETURN_IF_ERROR(bind_spec(*spec, 0));
+    }
+    for (uint32_t layer = 0; layer < out_.arch.layers; ++layer) {
+      for (auto spec = first_layered; spec != behind; ++spec) {
+        ASSAY_RETURN_IF_ERROR(bind_spec(*spec, layer));
+      }
+    }
+    for (auto spec = behind; spec != family_.tensors.end(); ++spec) {
+      ASSAY_RETURN_IF_ERROR(bind_spec(*spec, 0));
+    }
+    ASSAY_RETURN_IF_ERROR(refuse_unknown_tensors());
+    return std::move(out_);
   }
-  return ok_status();
-}
+
+ private:
+  static bool layered(const TensorSpec& spec) {
+    return spec.hugging_face.find("{}") != std::string_view::npos;
+  }
+
+  std::string file_name(const TensorSpec& spec, uint32_t layer) const {
+    if (gguf_) {
+      return layer_name(spec.gguf.empty() ? role_info(spec.role).gguf : spec.gguf, layer);
+    }
+    if (spec.hugging_face.starts_with('/')) return std::string(spec.hugging_face.substr(1));
+    std::string name = layer_name(prefix_ + std::string(spec.hugging_face), layer);
+    // BERT's first files call the weights and biases of its norms gamma and beta.
+    if (!c_.tensors.contains(name) && name.find("LayerNorm.") != std::string::npos) {
+      const size_t dot = name.rfind('.');
+      const std::string older =
+          name.substr(0, dot) + (name.ends_with(".bias") ? ".beta" : ".gamma");
+      if (c_.tensors.contains(older)) return older;
+    }
+    return name;
+  }
+
+  uint64_t size_of(Dim dim, const TensorInfo& info) const {
+    const Architecture& a = out_.arch;
+    switch (dim) {
+      case Dim::kNone:
+        return 0;
+      case Dim::kModel:
+        return a.d_model;
+      case Dim::kVocab:
+        return a.vocab;
+      case Dim::kQuery:
+        return uint64_t{a.heads} * a.head_dim;
+      case Dim::kKeyValue:
+        return uint64_t{a.kv_heads} * a.head_dim;
+      case Dim::kHead:
+        return a.head_dim;
+      case Dim::kFeedForward:
+        return a.d_ff;
+      case Dim::kContext:
+        return a.context;
+      case Dim::kTokenTypes:
+        return std::max<uint64_t>(1, info.rows());  // any number of them; row 0 is used
+      case Dim::kBuckets:
+        return a.relative_buckets;
+      case Dim::kHeads:
+        return a.heads;
+    }
+    return 0;
+  }
+
+  // Rows of the tensors that are stored together with this one, and how many lie before it.
+  struct Share {
+    uint64_t total = 0;
+    uint64_t before = 0;
+  };
+  Share share_of(const TensorSpec& wanted, const TensorInfo& info) const {
+    Share share;
+    bool passed = false;
+    for (const TensorSpec& spec : family_.tensors) {
+      const bool together =
+          gguf_ ? spec.gguf == wanted.gguf : spec.hugging_face == wanted.hugging_face;
+      if (!together) continue;
+      if (spec.role == wanted.role) passed = true;
+      const uint64_t rows = size_of(role_info(spec.role).rows, info);
+      share.total += rows;
+      if (!passed) share.before += rows;
+    }
+    return share;
+  }
+
+  // Narrows the tensor of the file to the part that the role is.
+  Status place(const TensorSpec& spec, BoundTensor& bound) const {
+    const RoleInfo& role = role_info(spec.role);
+    const Storage storage = gguf_ ? spec.gguf_storage : spec.storage;
+    const bool transposed = spec.transposed && !gguf_;
+    const bool vector = role.columns == Dim::kNone;
+    TensorInfo& info = bound.info;
+    const uint64_t rows = size_of(role.rows, info);
+    const uint64_t columns = vector ? 1 : size_of(role.columns, info);
+    Share share{.total = rows};
+    if (storage != Storage::kWhole) share = share_of(spec, info);
+
+    std::vector<uint64_t> expected = {share.total};
+    if (!vector) expected.push_back(columns);
+    if (transposed) std::swap(expected[0], expected[1]);
+    if (info.shape != expected) {
+      return data_loss(c_.path + ": tensor " + info.name + " has shape " + shape_text(info.shape) +
+                       "; the model's fields say " + shape_text(expected));
+    }
+    const DTypeInfo& type = dtype_info(info.type);
+    const bool parts = storage != Storage::kWhole && (vector || transposed);
+    if ((parts || transposed) && type.block_elements != 1) {
+      return unimplemented(c_.path + ": tensor " + info.name + " is of type " +
+                           std::string(type.name) + ", whose blocks do not fit " +
+                           (transposed ? "a transposed matrix" : "the parts it is made of"));
+    }
+    info.shape = vector ? std::vector<uint64_t>{rows} : std::vector<uint64_t>{rows, columns};
+    const uint64_t element = type.block_bytes;  // of the types whose blocks are one element
+    const uint64_t row_size = vector && type.block_elements == 1
+                                  ? element
+                                  : (vector ? info.bytes / rows : row_bytes(info.type, columns));
+    if (transposed) {
+      bound.placement.transposed_width = share.total;
+      info.offset += share.before * element;
+      info.bytes = rows * columns * element;
+      return ok_status();
+    }
+    if (storage == Storage::kWhole) return ok_status();
+    info.bytes = rows * row_size;
+    if (storage == Storage::kStacked) {
+      info.offset += share.before * row_size;
+      return ok_status();
+    }
+    const uint64_t head = out_.arch.head_dim;
+    if (out_.arch.heads != out_.arch.kv_heads) {
+      return unimplemented(c_.path + ": tensor " + info.name +
+                           " holds q, k and v head by head, but their numbers of heads differ");
+    }
+    bound.placement.group = head;
+    bound.placement.stride = share.total / out_.arch.heads;
+    info.offset += share.before / out_.arch.heads * row_size;
+    return ok_status();
+  }
+
+  Status bind_spec(const TensorSpec& spec, uint32_t layer) {
+    const Architecture& a = out_.arch;
+    if (spec.role == TensorRole::kOutput && a.tied_head) return ok_status();
+    uint32_t number = layer;  // in its stack
+    if (spec.stack == Stack::kEncoder && layered(spec) && !a.is_encoder(layer)) return ok_status();
+    if (spec.stack == Stack::kDecoder) {
+      if (layered(spec) && a.is_encoder(layer)) return ok_status();
+      if (!a.has_decoder()) return ok_status();
+      if (layered(spec)) number -= a.encoder_layers;
+    }
+    const std::string name = file_name(spec, number);
+    if (spec.optional && !c_.tensors.contains(name)) return ok_status();
+    const RoleInfo& role = role_info(spec.role);
+    ASSAY_ASSIGN_OR_RETURN(const TensorInfo* info, c_.tensor(name));
+    BoundTensor bound;
+    bound.role = spec.role;
+    bound.layer = spec.stack == Stack::kDecoder && !layered(spec) ? a.encoder_layers : layer;
+    const bool own_name = spec.gguf.empty() || spec.gguf_storage != Storage::kWhole;
+    bound.name = layer_name(own_name ? role.gguf : spec.gguf, number);
+    bound.info = *info;
+    if (role.rotary && gguf_ && family_.gguf_interleaved) {
+      bound.row_order = RowOrder::kInterleaved;
+    }
+    bound.plus_one = spec.plus_one && !gguf_;
+    ASSAY_RETURN_IF_ERROR(place(spec, bound));
+    out_.tensors.push_back(std::move(bound));
+    return ok_status();
+  }
+
+  // A tensor that the family does not know may change the function: better refused than silently
+  // left out.
+  Status refuse_unknown_tensors() const {
+    std::set<std::string> known;
+    for (const BoundTensor& tensor : out_.tensors) known.insert(tensor.info.name);
+    if (out_.arch.tied_head) {
+      // A copy of the embedding that the configuration says is not used.
+      for (const TensorSpec& spec : family_.tensors) {
+        if (spec.role == TensorRole::kOutput) known.insert(file_name(spec, 0));
+      }
+    }
+    for (const auto& [name, info] : c_.tensors) {
+      if (known.contains(name)) continue;
+      const auto is_suffix = [&](std::string_view suffix) { return name.ends_with(suffix); };
+      if (!std::any_of(family_.ignored_suffixes.begin(), family_.ignored_suffixes.end(),
+                       is_suffix)) {
+        return unimplemented(c_.path + ": tensor " + name + " is not part of family " +
+                             std::string(family_.name) + " as supported here");
+      }
+    }
+    return ok_status();
+  }
+
+  const Checkpoint& c_;
+  const FamilySpec& family_;
+  const bool gguf_;
+  std::string prefix_;
+  BoundFamily out_;
+};
 
 }  // namespace
 
@@ -324,46 +299,12 @@ uint64_t source_row(const BoundTensor& tensor, const Architecture& arch, uint64_
 
 Result<BoundFamily> bind_family(const Checkpoint& checkpoint) {
   ASSAY_ASSIGN_OR_RETURN(const FamilySpec* family, find_family(checkpoint));
-  const bool gguf = checkpoint.format == CheckpointFormat::kGguf;
-  BoundFamily out;
-  ASSAY_ASSIGN_OR_RETURN(out.arch, gguf ? read_gguf_fields(checkpoint, *family)
-                                        : read_config_fields(checkpoint, *family));
-  const TensorSpec& embedding = family->tensors.front();
-  ASSAY_ASSIGN_OR_RETURN(
-      const TensorInfo* embedding_info,
-      checkpoint.tensor(std::string(gguf ? embedding.gguf : embedding.hugging_face)));
-  if (embedding_info->rows() < 1 || embedding_info->rows() > kVocabMax) {
-    return data_loss(checkpoint.path + ": tensor " + embedding_info->name + " has " +
-                     std::to_string(embedding_info->rows()) + " rows; a vocabulary has 1 to " +
-                     std::to_string(kVocabMax));
-  }
-  out.arch.vocab = static_cast<uint32_t>(embedding_info->rows());
-  ASSAY_RETURN_IF_ERROR(check_fields(checkpoint, out.arch));
-
-  const auto bind = [&](const TensorSpec& spec, uint32_t layer) -> Status {
-    ASSAY_ASSIGN_OR_RETURN(BoundTensor bound,
-                           bind_tensor(checkpoint, *family, spec, out.arch, layer));
-    out.tensors.push_back(std::move(bound));
-    return ok_status();
-  };
-  ASSAY_RETURN_IF_ERROR(bind(embedding, 0));
-  for (uint32_t layer = 0; layer < out.arch.layers; ++layer) {
-    for (const TensorSpec& spec : family->tensors) {
-      if (spec.per_layer) ASSAY_RETURN_IF_ERROR(bind(spec, layer));
-    }
-  }
-  for (const TensorSpec& spec : family->tensors.subspan(1)) {
-    if (spec.per_layer || (spec.role == TensorRole::kOutput && out.arch.tied_head)) continue;
-    ASSAY_RETURN_IF_ERROR(bind(spec, 0));
-  }
-  ASSAY_RETURN_IF_ERROR(
-      refuse_unknown_tensors(checkpoint, *family, out.tensors, out.arch.tied_head));
-  return out;
+  return Binder(checkpoint, *family).bind();
 }
 
 std::vector<std::string_view> family_names() {
   std::vector<std::string_view> names;
-  for (const FamilySpec& family : kFamilies) names.push_back(family.name);
+  for (const FamilySpec& family : families()) names.push_back(family.name);
   return names;
 }
 

@@ -4,12 +4,17 @@
 
 namespace assay {
 
-const BoundTensor& Model::tensor(TensorRole role, size_t layer) const {
+const BoundTensor* Model::find_tensor(TensorRole role, size_t layer) const {
   for (const BoundTensor& bound : tensors) {
-    if (bound.role == role && bound.layer == layer) return bound;
+    if (bound.role == role && bound.layer == layer) return &bound;
   }
-  ASSAY_CHECK(false && "role not in this family");
-  return tensors.front();
+  return nullptr;
+}
+
+const BoundTensor& Model::tensor(TensorRole role, size_t layer) const {
+  const BoundTensor* found = find_tensor(role, layer);
+  ASSAY_CHECK(found != nullptr);
+  return *found;
 }
 
 Result<Model> open_model(const std::string& path) {

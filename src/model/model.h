@@ -23,6 +23,8 @@ struct Model {
 
   // Pre: the family has the role in that layer (CHECK).
   const BoundTensor& tensor(TensorRole role, size_t layer = 0) const;
+  // Null when the model has no such tensor.
+  const BoundTensor* find_tensor(TensorRole role, size_t layer = 0) const;
 };
 
 // Errors: those of open_checkpoint, bind_family and open_tokenizer; a missing tokenizer is none.

@@ -19,6 +19,7 @@ struct Needs {
   uint64_t fixed = 0;        // whatever the tiles
   uint64_t residuals = 0;    // when kept in memory
   uint64_t buffer_min = 0;   // one row of every matrix must fit, and the hash of one head
+  uint64_t transposing = 0;  // models that need a buffer more, to turn panels
   uint64_t buffer_most = 0;  // more than the largest segment or head is of no use
 };
 
@@ -27,9 +28,11 @@ Needs needs_of(const PlanRequest& request) {
   for (const Model* model : request.models) {
     needs.fixed += resident_bytes(*model);
     needs.fixed += 4 * request.threads * matmul_scratch_floats_max(*model);
-    needs.residuals += uint64_t{4} * request.tokens_max * model->arch.d_model;
+    needs.residuals += uint64_t{4} * request.tokens_max * model->arch.state_width();
+    if (has_transposed(*model)) ++needs.transposing;
     for (const BoundTensor& tensor : model->tensors) {
-      const uint64_t stride = tensor.info.bytes / tensor.info.rows();
+      if (is_resident(tensor)) continue;
+      const uint64_t stride = stride_of(tensor);
       const uint64_t rows = tensor.row_order == RowOrder::kInterleaved ? model->arch.head_dim : 1;
       needs.buffer_min = std::max(needs.buffer_min, rows * stride);
     }
@@ -48,9 +51,11 @@ uint64_t workspace_bytes(const PlanRequest& request, size_t tile, size_t head_ti
   for (const Model* model : request.models) {
     const uint64_t d = model->arch.d_model;
     bytes += 4 * Block::floats(model->arch, request.threads, tile, request.sequence_tokens_max);
+    const uint64_t state = model->arch.state_width();
     bytes += 4 * head_tile * (d + model->arch.vocab);
     // A tile of residuals for the blocks, and one for whoever looks at the site.
-    if (spilled) bytes += 8 * tile * d;
+    if (spilled) bytes += 8 * tile * state + 4 * head_tile * state;
+    if (!spilled && state != d) bytes += 4 * tile * d;
   }
   return bytes;
 }
@@ -63,7 +68,7 @@ ExecutionPlan make_plan(const PlanRequest& request, const Needs& needs, size_t t
           .residuals_spilled = spilled,
           .predicted_peak_bytes = needs.fixed + (spilled ? 0 : needs.residuals) +
                                   workspace_bytes(request, tile, head_tile, spilled) +
-                                  PanelStream::kBuffers * buffer};
+                                  (PanelStream::kBuffers + needs.transposing) * buffer};
 }
 
 std::vector<size_t> tile_choices(const PlanRequest& request, size_t most) {
@@ -103,8 +108,8 @@ Result<ExecutionPlan> plan_execution(const PlanRequest& request) {
       for (const bool spilled : {false, true}) {
         ExecutionPlan plan = make_plan(request, needs, tile, head_tile_for(tile), spilled, least);
         if (!fits(plan)) continue;
-        const uint64_t spare =
-            (request.memory_bytes - plan.predicted_peak_bytes) / PanelStream::kBuffers;
+        const uint64_t spare = (request.memory_bytes - plan.predicted_peak_bytes) /
+                               (PanelStream::kBuffers + needs.transposing);
         return make_plan(request, needs, tile, head_tile_for(tile), spilled,
                          std::min(needs.buffer_most, least + spare));
       }
@@ -125,7 +130,7 @@ uint64_t resident_bytes(const Model& model) {
   // Names, shapes and map nodes of a tensor twice: in the checkpoint and bound.
   bytes += uint64_t{1024} * model.tensors.size();
   for (const BoundTensor& tensor : model.tensors) {
-    if (tensor.info.shape.size() == 1) bytes += 4 * tensor.info.elements();
+    if (is_resident(tensor)) bytes += 4 * tensor.info.elements();
   }
   // Pieces, scores, kinds, look-up tables, and the metadata they were read from.
   if (model.tokenizer != nullptr) bytes += uint64_t{320} * model.tokenizer->size();

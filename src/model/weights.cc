@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <mutex>
 
 namespace assay {
@@ -80,55 +81,175 @@ Status check_finite(const Model& model, const BoundTensor& tensor, uint64_t row0
   return first;
 }
 
+bool is_resident(const BoundTensor& tensor) {
+  return tensor.info.shape.size() == 1 || tensor.role == TensorRole::kPositionEmbedding ||
+         tensor.role == TensorRole::kTokenTypeEmbedding || tensor.role == TensorRole::kRelativeBias;
+}
+
+bool has_transposed(const Model& model) {
+  return std::any_of(model.tensors.begin(), model.tensors.end(), [](const BoundTensor& tensor) {
+    return tensor.placement.transposed_width != 0;
+  });
+}
+
+Status check_length(const Model& model, size_t tokens) {
+  const uint32_t most = model.arch.context_max;
+  if (most == 0 || tokens <= most) return ok_status();
+  return invalid_argument(model.checkpoint.path + ": a sequence of " + std::to_string(tokens) +
+                          " tokens is longer than the " + std::to_string(most) +
+                          " positions that this model defines");
+}
+
+uint64_t stride_of(const BoundTensor& tensor) { return tensor.info.bytes / tensor.info.rows(); }
+
+void append_extents(const Model& model, const BoundTensor& tensor, uint64_t row0, uint64_t rows,
+                    std::vector<Extent>& out) {
+  const TensorInfo& info = tensor.info;
+  const Placement& place = tensor.placement;
+  const auto& file = model.checkpoint.files[info.file];
+  if (place.transposed_width != 0) {
+    const uint64_t element = dtype_info(info.type).block_bytes;
+    for (uint64_t column = 0; column < info.columns(); ++column) {
+      out.push_back(
+          {file, info.offset + (column * place.transposed_width + row0) * element, rows * element});
+    }
+    return;
+  }
+  // A vector is one row to its users, and a column where it is stored in groups.
+  const bool grouped_vector = place.group != 0 && info.shape.size() == 1;
+  const uint64_t stride = grouped_vector ? dtype_info(info.type).block_bytes : stride_of(tensor);
+  if (place.group == 0) {
+    out.push_back({file, info.offset + row0 * stride, rows * stride});
+    return;
+  }
+  const uint64_t end = grouped_vector ? info.elements() : row0 + rows;
+  for (uint64_t row = grouped_vector ? 0 : row0; row < end;) {
+    const uint64_t in_group = row % place.group;
+    const uint64_t count = std::min(place.group - in_group, end - row);
+    out.push_back({file, info.offset + (row / place.group * place.stride + in_group) * stride,
+                   count * stride});
+    row += count;
+  }
+}
+
+void transpose_rows(const BoundTensor& tensor, ByteSpan panel, std::span<uint8_t> out) {
+  const uint64_t element = dtype_info(tensor.info.type).block_bytes;
+  const uint64_t columns = tensor.info.columns();
+  const uint64_t rows = panel.size() / element / columns;
+  ASSAY_CHECK(tensor.placement.transposed_width != 0 && out.size() == panel.size());
+  // In squares, so that both sides stay in the cache.
+  constexpr uint64_t kSquare = 32;
+  for (uint64_t r0 = 0; r0 < rows; r0 += kSquare) {
+    for (uint64_t c0 = 0; c0 < columns; c0 += kSquare) {
+      for (uint64_t r = r0; r < std::min(rows, r0 + kSquare); ++r) {
+        for (uint64_t c = c0; c < std::min(columns, c0 + kSquare); ++c) {
+          std::memcpy(out.data() + (r * columns + c) * element,
+                      panel.data() + (c * rows + r) * element, element);
+        }
+      }
+    }
+  }
+}
+
 namespace {
 
-Result<std::vector<float>> load_vector(const Model& model, const BoundTensor& tensor,
-                                       ComputeContext& compute) {
+Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& tensor,
+                                         ComputeContext& compute) {
   Bytes bytes(tensor.info.bytes);
-  ASSAY_RETURN_IF_ERROR(
-      model.checkpoint.files[tensor.info.file]->read_at(tensor.info.offset, bytes));
+  std::vector<Extent> extents;
+  append_extents(model, tensor, 0, tensor.info.rows(), extents);
+  size_t at = 0;
+  for (const Extent& extent : extents) {
+    ASSAY_RETURN_IF_ERROR(
+        extent.file->read_at(extent.offset, std::span(bytes).subspan(at, extent.bytes)));
+    at += extent.bytes;
+  }
   std::vector<float> values(tensor.info.elements());
   compute.kernels->decode(tensor.info.type, bytes.data(), values.size(), values.data());
-  ASSAY_RETURN_IF_ERROR(check_finite_row(model, tensor, 0, bytes.data(), values));
+  const size_t columns = tensor.info.columns();
+  for (size_t row = 0; row < tensor.info.rows(); ++row) {
+    const std::span<const float> row_values(&values[row * columns], columns);
+    ASSAY_RETURN_IF_ERROR(check_finite_row(model, tensor, row, bytes.data() + row * stride_of(tensor), row_values));
+  }
+  if (tensor.plus_one) {
+    for (float& value : values) value += 1.0F;
+  }
   return values;
 }
 
 }  // namespace
 
-Result<VectorWeights> load_vectors(const Model& model, ComputeContext& compute) {
-  VectorWeights out;
-  out.attn_norm.resize(model.arch.layers);
-  out.ffn_norm.resize(model.arch.layers);
+Result<ResidentWeights> ResidentWeights::load(const Model& model, ComputeContext& compute) {
+  ResidentWeights out;
   for (const BoundTensor& tensor : model.tensors) {
-    if (tensor.info.shape.size() != 1) continue;
-    ASSAY_ASSIGN_OR_RETURN(std::vector<float> values, load_vector(model, tensor, compute));
-    switch (tensor.role) {
-      case TensorRole::kAttnNorm:
-        out.attn_norm[tensor.layer] = std::move(values);
-        break;
-      case TensorRole::kFfnNorm:
-        out.ffn_norm[tensor.layer] = std::move(values);
-        break;
-      case TensorRole::kOutputNorm:
-        out.output_norm = std::move(values);
-        break;
-      default:
-        ASSAY_CHECK(false && "a vector without a place");
-    }
+    if (!is_resident(tensor)) continue;
+    ASSAY_ASSIGN_OR_RETURN(out.values_[std::make_pair(tensor.role, size_t{tensor.layer})],
+                           load_resident(model, tensor, compute));
   }
   return out;
 }
 
-LayerTensors layer_tensors(const Model& model, const VectorWeights& vectors, size_t layer) {
-  return {.attn_norm = vectors.attn_norm[layer],
-          .ffn_norm = vectors.ffn_norm[layer],
-          .q = &model.tensor(TensorRole::kAttnQ, layer),
-          .k = &model.tensor(TensorRole::kAttnK, layer),
-          .v = &model.tensor(TensorRole::kAttnV, layer),
-          .attn_output = &model.tensor(TensorRole::kAttnOutput, layer),
-          .gate = &model.tensor(TensorRole::kFfnGate, layer),
-          .up = &model.tensor(TensorRole::kFfnUp, layer),
-          .down = &model.tensor(TensorRole::kFfnDown, layer)};
+std::span<const float> ResidentWeights::get(TensorRole role, size_t layer) const {
+  const auto it = values_.find({role, layer});
+  if (it == values_.end()) return {};
+  return it->second;
+}
+
+LayerTensors layer_tensors(const Model& model, const ResidentWeights& weights, size_t layer) {
+  using R = TensorRole;
+  const auto vector = [&](R role) { return weights.get(role, layer); };
+  const auto linear = [&](R matrix, R bias) {
+    return Linear{model.find_tensor(matrix, layer),
+                  bias == R::kCount ? std::span<const float>() : vector(bias)};
+  };
+  const auto norm = [&](R weight, R bias) {
+    return Norm{vector(weight), bias == R::kCount ? std::span<const float>() : vector(bias)};
+  };
+  // The table of distances belongs to the whole stack.
+  const size_t stack = model.arch.is_encoder(layer) ? 0 : model.arch.encoder_layers;
+  return {.layer = layer,
+          .attn_norm = norm(R::kAttnNorm, R::kAttnNormBias),
+          .q = linear(R::kAttnQ, R::kAttnQBias),
+          .k = linear(R::kAttnK, R::kAttnKBias),
+          .v = linear(R::kAttnV, R::kAttnVBias),
+          .q_norm = norm(R::kAttnQNorm, R::kCount),
+          .k_norm = norm(R::kAttnKNorm, R::kCount),
+          .attn_output = linear(R::kAttnOutput, R::kAttnOutputBias),
+          .attn_post_norm = norm(R::kAttnPostNorm, R::kCount),
+          .attn_sum_norm = norm(R::kAttnSumNorm, R::kAttnSumNormBias),
+          .relative_bias = weights.get(R::kRelativeBias, stack),
+          .cross_norm = norm(R::kCrossNorm, R::kCount),
+          .cross_q = linear(R::kCrossQ, R::kCount),
+          .cross_k = linear(R::kCrossK, R::kCount),
+          .cross_v = linear(R::kCrossV, R::kCount),
+          .cross_output = linear(R::kCrossOutput, R::kCount),
+          .ffn_norm = norm(R::kFfnNorm, R::kFfnNormBias),
+          .gate = linear(R::kFfnGate, R::kFfnGateBias),
+          .up = linear(R::kFfnUp, R::kFfnUpBias),
+          .down = linear(R::kFfnDown, R::kFfnDownBias),
+          .ffn_post_norm = norm(R::kFfnPostNorm, R::kCount),
+          .ffn_sum_norm = norm(R::kFfnSumNorm, R::kFfnSumNormBias)};
+}
+
+void finish_embedding(const Model& model, const ResidentWeights& weights, ComputeContext& compute,
+                      std::span<const size_t> positions, float* x) {
+  const Architecture& a = model.arch;
+  const Kernels& kernels = *compute.kernels;
+  const size_t d = a.d_model;
+  const auto table = weights.get(TensorRole::kPositionEmbedding);
+  const auto types = weights.get(TensorRole::kTokenTypeEmbedding);
+  const auto norm = weights.get(TensorRole::kEmbeddingNorm);
+  const auto norm_bias = weights.get(TensorRole::kEmbeddingNormBias);
+  for (size_t t = 0; t < positions.size(); ++t) {
+    float* const row = x + t * a.state_width();
+    if (a.embedding_scale != 1) kernels.scale(row, d, a.embedding_scale);
+    // BERT adds types before positions; sums of three differ with their order.
+    if (!types.empty()) kernels.add(row, types.data(), d);
+    if (!table.empty()) kernels.add(row, &table[positions[t] * d], d);
+    if (!norm.empty()) {
+      kernels.layer_norm(row, norm.data(), norm_bias.data(), d, a.norm_eps, row);
+    }
+  }
 }
 
 size_t matmul_scratch_floats_max(const Model& model) {

@@ -98,12 +98,15 @@ Result<const Kernels*> kernels_default() {
 
 size_t matmul_scratch_floats(size_t k) { return matmul_panel_scratch_floats(k); }
 
-void rope_table(double base, size_t rotary_dims, size_t position, float* cos, float* sin) {
-  for (size_t i = 0; i < rotary_dims / 2; ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(rotary_dims);
-    const double angle = static_cast<double>(position) * det_pow(base, exponent);
-    cos[i] = static_cast<float>(det_cos(angle));
-    sin[i] = static_cast<float>(det_sin(angle));
+void rope_table(const RotaryAngles& angles, size_t position, float* cos, float* sin) {
+  const auto magnitude = static_cast<double>(angles.magnitude);
+  for (size_t i = 0; i < angles.rotary_dims / 2; ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(angles.rotary_dims);
+    double theta = det_pow(angles.base, exponent);
+    if (angles.divisors != nullptr) theta /= angles.divisors[i];
+    const double angle = static_cast<double>(position) * theta;
+    cos[i] = static_cast<float>(magnitude * det_cos(angle));
+    sin[i] = static_cast<float>(magnitude * det_sin(angle));
   }
 }
 

@@ -34,8 +34,16 @@ const Kernels& kernels_for(Isa isa);
 // INVALID_ARGUMENT for an unknown or absent ASSAY_ISA.
 Result<const Kernels*> kernels_default();
 
-// cos and sin of pos * theta_i in half-split order, from base/detmath.h, rounded once to f32.
-// theta_i = base^(-2i / rotary_dims). Shapes: cos[rotary_dims / 2], sin[rotary_dims / 2].
-void rope_table(double base, size_t rotary_dims, size_t position, float* cos, float* sin);
+// Angles of a rotary embedding.
+struct RotaryAngles {
+  double base = 10000;
+  const double* divisors = nullptr;  // [rotary_dims / 2], or null: all 1
+  size_t rotary_dims = 0;
+  float magnitude = 1;
+};
+// magnitude times cos and sin of position * theta_i in half-split order, from base/detmath.h, each
+// rounded once to f32. theta_i = base^(-2i / rotary_dims) / divisors[i]. Shapes:
+// cos[rotary_dims / 2], sin[rotary_dims / 2].
+void rope_table(const RotaryAngles& angles, size_t position, float* cos, float* sin);
 
 }  // namespace assay

@@ -297,7 +297,7 @@ TEST_P(KernelsTest, Rope) {
     auto x = ref::random_floats(prng, 2 * half);
     std::vector<float> cos(half);
     std::vector<float> sin(half);
-    rope_table(10000.0, 2 * half, 1234, cos.data(), sin.data());
+    rope_table({.rotary_dims = 2 * half}, 1234, cos.data(), sin.data());
     std::vector<float> expected(2 * half);
     for (size_t i = 0; i < half; ++i) {
       const float a = x[i];
@@ -441,7 +441,7 @@ TEST(RopeTable, IsTheRoundedCosineAndSineOfTheAngle) {
   std::vector<float> cos(kDims / 2);
   std::vector<float> sin(kDims / 2);
   for (const size_t position : {0U, 1U, 17U, 4095U, 131071U}) {
-    rope_table(10000.0, kDims, position, cos.data(), sin.data());
+    rope_table({.rotary_dims = kDims}, position, cos.data(), sin.data());
     for (size_t i = 0; i < kDims / 2; ++i) {
       const long double theta = powl(10000.0L, -2.0L * static_cast<long double>(i) / kDims);
       const long double angle = static_cast<long double>(position) * theta;

@@ -107,7 +107,7 @@ inline void golden_attention(const Kernels& kernels, GoldenLines& lines) {
   constexpr size_t kPositions = 147;
   std::vector<float> cosines(kDim / 2);
   std::vector<float> sines(kDim / 2);
-  rope_table(10000.0, kDim, 98765, cosines.data(), sines.data());
+  rope_table({.rotary_dims = kDim}, 98765, cosines.data(), sines.data());
   lines.emplace_back("rope_table", fnv(as_bytes(cosines)) ^ fnv(as_bytes(sines)));
   auto q = random_floats(prng, kDim);
   kernels.rope(q.data(), cosines.data(), sines.data(), kDim / 2);

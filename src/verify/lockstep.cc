@@ -5,7 +5,7 @@
 namespace assay {
 namespace {
 
-// Rows of a tile at the present site, read into scratch when they are not in memory.
+// Rows x of a tile at the present site, in scratch unless they lie packed in memory.
 Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& tile,
                                std::span<const size_t> lengths, std::vector<float>& scratch) {
   size_t tokens = 0;
@@ -14,7 +14,14 @@ Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& 
   if (store.spilled()) scratch.resize(tokens * store.width());
   ASSAY_ASSIGN_OR_RETURN(float* rows,
                          store.get(executor.offset(tile.first_sequence), tokens, scratch));
-  return static_cast<const float*>(rows);
+  const size_t d = executor.model().arch.d_model;
+  if (store.width() == d) return static_cast<const float*>(rows);
+  // Towards the front, so that it works in place too.
+  if (!store.spilled()) scratch.resize(tokens * d);
+  for (size_t t = 0; t < tokens; ++t) {
+    std::copy_n(rows + t * store.width(), d, scratch.data() + t * d);
+  }
+  return static_cast<const float*>(scratch.data());
 }
 
 }  // namespace
