@@ -17,6 +17,8 @@ std::string bits_of(double value) {
 std::string rotary_text(const Rotary& rotary) {
   std::string out = bits_of(rotary.base) + "*" + bits_of(static_cast<double>(rotary.magnitude));
   for (const double divisor : rotary.divisors) out += "/" + bits_of(divisor);
+  if (!rotary.long_divisors.empty()) out += "|" + std::to_string(rotary.long_from);
+  for (const double divisor : rotary.long_divisors) out += "/" + bits_of(divisor);
   return out;
 }
 

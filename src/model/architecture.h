@@ -1,5 +1,5 @@
 // Architecture: the hyperparameters of a model, all that its function depends on besides its
-// weights. A family (family_tables.cc) is one way of filling it in; block.cc computes whatever it
+// weights. A family (family_tables.h) is one way of filling it in; block.cc computes whatever it
 // says. Tested in model_test.cc and family_test.cc.
 #pragma once
 
@@ -26,6 +26,9 @@ struct Rotary {
   // What each frequency base^(-2i / rotary_dims) is divided by; empty: by 1.
   std::vector<double> divisors;
   float magnitude = 1;  // of cosines and sines
+  // Divisors of sequences longer than long_from tokens, all of their positions; empty: the same.
+  std::vector<double> long_divisors;
+  uint32_t long_from = 0;
   bool operator==(const Rotary&) const = default;
 };
 

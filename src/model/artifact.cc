@@ -29,7 +29,8 @@ struct Piece {
 };
 
 uint64_t rows_per_unit(const BoundTensor& tensor, const Architecture& arch) {
-  return tensor.row_order == RowOrder::kInterleaved ? arch.head_dim : 1;
+  return tensor.row_order == RowOrder::kInterleaved && tensor.info.shape.size() > 1 ? arch.head_dim
+                                                                                    : 1;
 }
 
 // Cuts one file into pieces that cover every byte once, in order.
@@ -159,12 +160,20 @@ class ArtifactHasher {
     TensorLeaves& leaves = leaves_[piece.index];
     std::vector<float> values(tensor.info.columns());
     for (uint64_t r = 0; r < rows; ++r) {
-      const uint64_t source = source_row(tensor, model_.arch, row0 + r);
+      // The order of a vector is that of the elements of its one row.
+      const bool vector = tensor.info.shape.size() == 1;
+      const uint64_t source = vector ? row0 + r : source_row(tensor, model_.arch, row0 + r);
       const uint8_t* row = data + (source - row0) * stride;
       compute_.kernels->decode(tensor.info.type, row, values.size(), values.data());
       ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, row, values));
       if (tensor.plus_one) {
         for (float& value : values) value += 1.0F;
+      }
+      if (tensor.info.shape.size() == 1 && tensor.row_order == RowOrder::kInterleaved) {
+        const std::vector<float> stored = values;
+        for (size_t j = 0; j < values.size(); ++j) {
+          values[j] = stored[source_row(tensor, model_.arch, j)];
+        }
       }
       leaves.values[row0 + r] = merkle_leaf(as_bytes(std::span<const float>(values)));
       if (!leaves.raw.empty()) leaves.raw[source] = merkle_leaf({row, stride});

@@ -17,7 +17,11 @@ size_t worker_floats(const Architecture& arch, size_t positions_max) {
 }
 
 size_t rotary_tables(const Architecture& arch) {
-  return arch.rotary_dims == 0 ? 0 : (arch.local_rope ? 2 : 1);
+  if (arch.rotary_dims == 0) return 0;
+  size_t tables = 1;
+  if (arch.local_rope) ++tables;
+  if (!arch.rope.long_divisors.empty()) ++tables;
+  return tables;
 }
 
 // Which row of the table of distances a key at `distance` behind (> 0: before) the query has. Near
@@ -53,7 +57,7 @@ struct Block::Heads {
   const Norm& norm;
   size_t count;
   float* rows;  // [tile, count * head_dim]
-  const RotaryTable* table;
+  bool local;   // rotated by the angles of layers with a window
 };
 
 // What a query sees.
@@ -90,18 +94,21 @@ Block::Block(const Architecture& arch, ComputeContext& compute, size_t tile_toke
       gate_(tile_tokens * arch.d_ff),
       up_(tile_tokens * arch.d_ff),
       worker_scratch_(compute.pool->threads() * worker_floats(arch, positions_max)) {
-  if (rotary_tables(arch) > 0) rope_ = make_table(arch.rope);
-  if (rotary_tables(arch) > 1) rope_local_ = make_table(arch.rope_local);
+  if (arch.rotary_dims == 0) return;
+  rope_ = make_table(arch.rope, arch.rope.divisors);
+  if (!arch.rope.long_divisors.empty()) rope_long_ = make_table(arch.rope, arch.rope.long_divisors);
+  if (arch.local_rope) rope_local_ = make_table(arch.rope_local, arch.rope_local.divisors);
 }
 
-Block::RotaryTable Block::make_table(const Rotary& rotary) const {
+Block::RotaryTable Block::make_table(const Rotary& rotary,
+                                     const std::vector<double>& divisors) const {
   const size_t half = arch_.rotary_dims / 2;
   RotaryTable table{std::vector<float>(positions_max_ * half),
                     std::vector<float>(positions_max_ * half)};
   compute_.pool->parallel_for(positions_max_, 64, [&](size_t begin, size_t end, size_t) {
     for (size_t position = begin; position < end; ++position) {
       rope_table({.base = rotary.base,
-                  .divisors = rotary.divisors.empty() ? nullptr : rotary.divisors.data(),
+                  .divisors = divisors.empty() ? nullptr : divisors.data(),
                   .rotary_dims = arch_.rotary_dims,
                   .magnitude = rotary.magnitude},
                  position, &table.cos[position * half], &table.sin[position * half]);
@@ -147,6 +154,8 @@ void Block::prepare_heads(const Heads& heads, std::span<const SequenceSpan> sequ
   const bool interleaved = heads.linear.tensor->row_order == RowOrder::kInterleaved;
   if (!interleaved && !heads.norm && half == 0) return;
   for (const SequenceSpan& sequence : sequences) {
+    const bool is_long = !rope_long_.cos.empty() && sequence.length > arch_.rope.long_from;
+    const RotaryTable& table = heads.local ? rope_local_ : (is_long ? rope_long_ : rope_);
     compute_.pool->parallel_for(sequence.count, 4, [&](size_t begin, size_t end, size_t worker) {
       float* head_copy = &worker_scratch_[worker * worker_floats(arch_, positions_max_)];
       for (size_t i = begin; i < end; ++i) {
@@ -165,8 +174,8 @@ void Block::prepare_heads(const Heads& heads, std::span<const SequenceSpan> sequ
             compute_.kernels->rms_norm(head, heads.norm.weight.data(), dim, arch_.norm_eps, head);
           }
           if (half == 0) continue;
-          compute_.kernels->rope(head, &heads.table->cos[position * half],
-                                 &heads.table->sin[position * half], half);
+          compute_.kernels->rope(head, &table.cos[position * half], &table.sin[position * half],
+                                 half);
         }
       }
     });
@@ -263,9 +272,9 @@ Status Block::attention(const LayerTensors& layer, MatrixSource& source,
   ASSAY_RETURN_IF_ERROR(linear(layer.k, source, normed_.data(), tokens, k_.data()));
   ASSAY_RETURN_IF_ERROR(linear(layer.v, source, normed_.data(), tokens, v_.data()));
   const bool local = arch_.local_rope && arch_.window(layer.layer) != 0;
-  const RotaryTable* const table = local ? &rope_local_ : &rope_;
-  prepare_heads({layer.q, layer.q_norm, arch_.heads, q_.data(), table}, sequences);
-  prepare_heads({layer.k, layer.k_norm, arch_.kv_heads, k_.data(), table}, sequences);
+
+  prepare_heads({layer.q, layer.q_norm, arch_.heads, q_.data(), local}, sequences);
+  prepare_heads({layer.k, layer.k_norm, arch_.kv_heads, k_.data(), local}, sequences);
   for (const SequenceSpan& s : sequences) {
     ASSAY_CHECK(s.position + s.count <= positions_max_);
     if (s.keys == nullptr) {

@@ -29,6 +29,7 @@ struct SequenceSpan {
   size_t begin = 0;  // first token in the tile
   size_t count = 0;
   size_t position = 0;  // of the first token in its sequence
+  size_t length = 0;    // of the sequence, with all that may come
   // Cache of the layer, [positions, kv_heads * head_dim] each, which holds [0, position) and
   // receives the new rows; null: the sequence starts in this tile and its keys are needed no longer
   // than this.
@@ -122,8 +123,9 @@ class Block {
     std::vector<float> cos;  // [positions_max, rotary_dims / 2]
     std::vector<float> sin;
   };
-  RotaryTable make_table(const Rotary& rotary) const;
+  RotaryTable make_table(const Rotary& rotary, const std::vector<double>& divisors) const;
   RotaryTable rope_;
+  RotaryTable rope_long_;
   RotaryTable rope_local_;
   std::vector<float> normed_;  // [tile, d_model]; reused for the sub-block's output
   std::vector<float> q_;       // [tile, q_width]

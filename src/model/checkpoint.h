@@ -46,7 +46,7 @@ struct Checkpoint {
   std::vector<std::shared_ptr<const ReadFile>> files;  // weight files, in the order of their names
   std::map<std::string, TensorInfo> tensors;           // by the file's own names
   // GGUF: its key-value pairs ("llama.block_count"). Folder: the top-level scalars of config.json
-  // under their own names ("num_hidden_layers"), and one level of objects with dots
+  // under their own names ("num_hidden_layers"), and two levels of objects with dots
   // ("rope_scaling.type").
   std::map<std::string, MetaValue> meta;
 

@@ -89,10 +89,10 @@ TEST(Checkpoint, ReadsConfig) {
   EXPECT_EQ(folder.tensors.at("model.norm.weight").type, DType::kBF16);
 }
 
-TEST(Checkpoint, ConfigKeepsOneLevelOfObjects) {
+TEST(Checkpoint, ConfigKeepsTwoLevelsOfObjects) {
   const auto meta = parse_config(
       R"({"a": -3, "big": 18446744073709551615, "none": null, "rope": {"type": "linear",
-          "deep": {"x": 1}, "list": [1, 2.5]}, "mixed": [1, "x"], "ints": [1, 2], "empty": {}})",
+          "deep": {"x": 1, "y": {"z": 2}}, "list": [1, 2.5]}, "mixed": [1, "x"], "ints": [1, 2], "empty": {}})",
       "config.json");
   ASSERT_TRUE(meta.ok()) << meta.status().message();
   EXPECT_EQ(std::get<int64_t>(meta->at("a")), -3);
@@ -100,7 +100,8 @@ TEST(Checkpoint, ConfigKeepsOneLevelOfObjects) {
   EXPECT_EQ(std::get<std::string>(meta->at("rope.type")), "linear");
   EXPECT_EQ(std::get<std::vector<double>>(meta->at("rope.list")), (std::vector<double>{1, 2.5}));
   EXPECT_EQ(std::get<std::vector<int64_t>>(meta->at("ints")), (std::vector<int64_t>{1, 2}));
-  EXPECT_EQ(meta->size(), 5u);
+  EXPECT_EQ(std::get<uint64_t>(meta->at("rope.deep.x")), 1u);
+  EXPECT_EQ(meta->size(), 6u);
 }
 
 TEST(Checkpoint, LookUpsNameFieldAndValue) {

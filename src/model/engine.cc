@@ -169,7 +169,8 @@ Status Engine::State::segments(std::span<const TokenId> tokens, std::vector<Site
       end_encoder(model, weights, block, states.data(), count);
       embed(decoder_tokens(model, tokens));
     } else {
-      SequenceSpan sequence{.begin = 0, .count = count, .position = position};
+      SequenceSpan sequence{
+          .begin = 0, .count = count, .position = position, .length = positions_max};
       if (!keys.empty()) {
         sequence.keys = keys[step.layer].data();
         sequence.values = values[step.layer].data();

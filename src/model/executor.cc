@@ -149,7 +149,7 @@ std::vector<SequenceSpan> StreamingExecutor::spans(const SequenceTile& tile) con
   size_t begin = 0;
   for (size_t s = 0; s < tile.sequences; ++s) {
     const size_t count = length(tile.first_sequence + s);
-    if (count > 0) out.push_back({.begin = begin, .count = count});
+    if (count > 0) out.push_back({.begin = begin, .count = count, .length = count});
     begin += count;
   }
   return out;

@@ -121,6 +121,8 @@ class Binder {
           name.substr(0, dot) + (name.ends_with(".bias") ? ".beta" : ".gamma");
       if (c_.tensors.contains(older)) return older;
     }
+    // T5's matrix of the gated form is the second of two.
+    if (out_.arch.gated && name.ends_with(".wi.weight")) name.insert(name.rfind(".weight"), "_1");
     return name;
   }
 
@@ -243,7 +245,11 @@ class Binder {
     ASSAY_ASSIGN_OR_RETURN(const TensorInfo* info, c_.tensor(name));
     BoundTensor bound;
     bound.role = spec.role;
-    bound.layer = spec.stack == Stack::kDecoder && !layered(spec) ? a.encoder_layers : layer;
+    bound.layer = layer;
+    // The table of distances stands for its whole stack, under the first layer of it.
+    if (spec.role == TensorRole::kRelativeBias && spec.stack == Stack::kDecoder) {
+      bound.layer = a.encoder_layers;
+    }
     const bool own_name = spec.gguf.empty() || spec.gguf_storage != Storage::kWhole;
     bound.name = layer_name(own_name ? role.gguf : spec.gguf, number);
     bound.info = *info;

@@ -1,5 +1,5 @@
 // Families of models: what a checkpoint's tensors and fields mean. A family is a table
-// (family_tables.cc), not a copy of the executor; adding one adds a table there. Tested in
+// (family_tables.h), not a copy of the executor; adding one adds a table. Tested in
 // model_test.cc and, against the families' own code, in family_test.cc.
 #pragma once
 

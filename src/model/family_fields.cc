@@ -14,7 +14,7 @@ constexpr Field kLayers = {"block_count", "num_hidden_layers", "n_layer", "num_l
 constexpr Field kModelWidth = {"embedding_length", "hidden_size", "n_embd", "d_model"};
 constexpr Field kFeedForward = {"feed_forward_length", "intermediate_size", "n_inner", "d_ff"};
 constexpr Field kHeads = {"attention.head_count", "num_attention_heads", "n_head", "num_heads"};
-constexpr Field kKvHeads = {"attention.head_count_kv", "num_key_value_heads"};
+constexpr Field kKvHeads = {"attention.head_count_kv", "num_key_value_heads", "num_kv_heads"};
 constexpr Field kHeadDim = {"attention.key_length", "head_dim", "d_kv"};
 constexpr Field kRotaryDims = {"rope.dimension_count", ""};
 constexpr Field kRotaryShare = {"", "partial_rotary_factor", "rotary_pct",
@@ -22,8 +22,8 @@ constexpr Field kRotaryShare = {"", "partial_rotary_factor", "rotary_pct",
 constexpr Field kContext = {"context_length", "max_position_embeddings", "n_positions"};
 constexpr Field kRmsEps = {"attention.layer_norm_rms_epsilon", "rms_norm_eps",
                            "layer_norm_epsilon"};
-constexpr Field kLayerEps = {"attention.layer_norm_epsilon", "layer_norm_eps",
-                             "layer_norm_epsilon"};
+constexpr Field kLayerEps = {"attention.layer_norm_epsilon", "layer_norm_eps", "layer_norm_epsilon",
+                             "norm_epsilon"};
 constexpr Field kRopeBase = {"rope.freq_base", "rope_theta", "rotary_emb_base",
                              "rope_parameters.rope_theta"};
 constexpr Field kTied = {"", "tie_word_embeddings"};
@@ -32,6 +32,8 @@ constexpr Field kExperts = {"expert_count", "num_local_experts", "num_experts"};
 
 constexpr Field kScalingType = {"rope.scaling.type", "rope_scaling.rope_type", "rope_scaling.type",
                                 "rope_parameters.rope_type"};
+constexpr Field kFullScalingType = {"", "rope_parameters.full_attention.rope_type"};
+constexpr Field kFullScalingFactor = {"", "rope_parameters.full_attention.factor"};
 // In the second form of config.json all of these stand under rope_parameters.
 constexpr Field kScalingFactor = {"rope.scaling.factor", "rope_scaling.factor",
                                   "rope_parameters.factor"};
@@ -44,6 +46,7 @@ constexpr Field kScalingContext = {"rope.scaling.original_context_length",
                                    "rope_scaling.original_max_position_embeddings",
                                    "rope_parameters.original_max_position_embeddings"};
 constexpr Field kShortFactor = {"", "rope_scaling.short_factor", "rope_parameters.short_factor"};
+constexpr Field kLongFactor = {"", "rope_scaling.long_factor", "rope_parameters.long_factor"};
 constexpr Field kMagnitude = {"rope.scaling.attn_factor", "rope_scaling.attention_factor",
                               "rope_parameters.attention_factor"};
 constexpr Field kLayerTypes = {"", "layer_types", "attention_layers"};
@@ -78,31 +81,35 @@ Status read_llama3_scaling(const FieldReader& reader, double factor, Architectur
   return ok_status();
 }
 
-// Only the factors of short sequences: a model whose angles change with the length of the sequence
-// has no cache, and no answer that is independent of what follows.
+// Frequencies that depend on whether the whole sequence is longer than the original context.
 Status read_longrope_scaling(const FieldReader& reader, Architecture& arch) {
-  ASSAY_ASSIGN_OR_RETURN(arch.context_max,
-                         reader.count_or(kScalingContext, arch.context, 1, kContextMax));
   const size_t half = arch.rotary_dims / 2;
-  if (reader.is_gguf()) {
-    ASSAY_ASSIGN_OR_RETURN(arch.rope.divisors,
-                           reader.small_tensor("rope_factors_short.weight", half));
-  } else {
-    ASSAY_ASSIGN_OR_RETURN(arch.rope.divisors, reader.reals(kShortFactor));
-    for (double& divisor : arch.rope.divisors) {
-      divisor = static_cast<double>(static_cast<float>(divisor));
+  const auto divisors = [&](std::string_view gguf,
+                            const Field& config) -> Result<std::vector<double>> {
+    std::vector<double> out;
+    if (reader.is_gguf()) {
+      ASSAY_ASSIGN_OR_RETURN(out, reader.small_tensor(gguf, half));
+    } else {
+      ASSAY_ASSIGN_OR_RETURN(out, reader.reals(config));
+      // Rounded as GGUF files hold them.
+      for (double& divisor : out) divisor = static_cast<double>(static_cast<float>(divisor));
     }
-  }
-  if (arch.rope.divisors.size() != half) {
-    return data_loss(reader.checkpoint().path + ": rope_scaling.short_factor has " +
-                     std::to_string(arch.rope.divisors.size()) + " numbers; half of the " +
-                     std::to_string(arch.rotary_dims) + " rotary dimensions is " +
-                     std::to_string(half));
-  }
-  const double stretch = static_cast<double>(arch.context) / arch.context_max;
+    const bool positive = std::all_of(out.begin(), out.end(), [](double d) { return d > 0; });
+    if (out.size() == half && positive) return out;
+    return data_loss(reader.checkpoint().path + ": " +
+                     (reader.is_gguf() ? std::string(gguf) : std::string(config.config)) + " has " +
+                     std::to_string(out.size()) + " numbers; " + std::to_string(half) +
+                     " positive ones are needed, half of the rotary dimensions");
+  };
+  ASSAY_ASSIGN_OR_RETURN(arch.rope.divisors, divisors("rope_factors_short.weight", kShortFactor));
+  ASSAY_ASSIGN_OR_RETURN(arch.rope.long_divisors,
+                         divisors("rope_factors_long.weight", kLongFactor));
+  ASSAY_ASSIGN_OR_RETURN(arch.rope.long_from,
+                         reader.count_or(kScalingContext, arch.context, 2, kContextMax));
+  const double stretch = static_cast<double>(arch.context) / arch.rope.long_from;
   ASSAY_ASSIGN_OR_RETURN(const double factor, reader.real_or(kScalingFactor, stretch));
   const double usual =
-      factor > 1 ? __builtin_sqrt(1 + det_log(factor) / det_log(arch.context_max)) : 1;
+      factor > 1 ? __builtin_sqrt(1 + det_log(factor) / det_log(arch.rope.long_from)) : 1;
   ASSAY_ASSIGN_OR_RETURN(const double magnitude, reader.real_or(kMagnitude, usual));
   arch.rope.magnitude = static_cast<float>(magnitude);
   return ok_status();
@@ -267,7 +274,10 @@ Status FieldReader::refuse(const Field& field, std::string_view value,
 
 Status read_rope_scaling(const FieldReader& reader, Architecture& arch) {
   if (arch.positions != PositionKind::kRotary) return ok_status();
-  ASSAY_ASSIGN_OR_RETURN(const std::string type, reader.text_or(kScalingType, "default"));
+  // Where layers differ in their angles, the scaling is that of the ones without a window.
+  const bool by_layer = !reader.find(kFullScalingType).empty();
+  ASSAY_ASSIGN_OR_RETURN(const std::string type,
+                         reader.text_or(by_layer ? kFullScalingType : kScalingType, "default"));
   const size_t half = arch.rotary_dims / 2;
   if (reader.is_gguf()) {
     // Whatever made the divisors, they are in the file.
@@ -278,7 +288,8 @@ Status read_rope_scaling(const FieldReader& reader, Architecture& arch) {
   }
   if (type == "default" || type == "none") return ok_status();
   if (type == "longrope" || type == "su") return read_longrope_scaling(reader, arch);
-  ASSAY_ASSIGN_OR_RETURN(const double factor, reader.real(kScalingFactor));
+  ASSAY_ASSIGN_OR_RETURN(const double factor,
+                         reader.real(by_layer ? kFullScalingFactor : kScalingFactor));
   if (!(factor > 0)) {
     return data_loss(reader.checkpoint().path + ": " + reader.find(kScalingFactor) + " = " +
                      std::to_string(factor) + " is not positive");

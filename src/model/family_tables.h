@@ -1,5 +1,9 @@
-// The form of the tables in family_tables.cc, which say how each family differs. Read by family.cc
-// (tensors) and family_fields.cc (hyperparameters).
+// The form of the tables that say how each family differs: family_llama.cc, family_gpt.cc and
+// family_encoders.cc. To add a family: its tensors under the names of Hugging Face (GGUF's are the
+// same for all, kRoles in family_tables.cc), what its files do not say (FamilySpec::base), and a
+// function for fields of its own. block.cc computes what the Architecture says; an operation that
+// no family had before is a field there. Read by family.cc (tensors) and family_fields.cc
+// (hyperparameters).
 #pragma once
 
 #include <span>
@@ -74,6 +78,15 @@ struct FamilySpec {
   Status (*read_fields)(const FieldReader& reader, Architecture& arch) = nullptr;
 };
 
+// GGUF's names of tensors that hold several roles.
+inline constexpr std::string_view kGgufQkv = "blk.{}.attn_qkv.weight";
+inline constexpr std::string_view kGgufQkvBias = "blk.{}.attn_qkv.bias";
+inline constexpr std::string_view kGgufUp = "blk.{}.ffn_up.weight";
+
+std::vector<FamilySpec> llama_families();
+std::vector<FamilySpec> gpt_families();
+std::vector<FamilySpec> encoder_families();
+// All of them.
 std::span<const FamilySpec> families();
 
 }  // namespace assay

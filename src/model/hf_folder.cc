@@ -176,10 +176,15 @@ Result<std::map<std::string, MetaValue>> parse_config(std::string_view text,
   std::map<std::string, MetaValue> meta;
   const auto add = [&](const std::string& name, std::string_view value) -> Status {
     if (!is_object(value)) return add_value(meta, name, value, source);
-    return json_members(value, source + ", " + in_quotes(name),
-                        [&](const std::string& inner, std::string_view inner_value) {
-                          return add_value(meta, name + "." + inner, inner_value, source);
-                        });
+    const std::string where = source + ", " + in_quotes(name);
+    return json_members(value, where, [&](const std::string& inner, std::string_view inner_value) {
+      const std::string path = name + "." + inner;
+      if (!is_object(inner_value)) return add_value(meta, path, inner_value, source);
+      return json_members(inner_value, where,
+                          [&](const std::string& last, std::string_view last_value) {
+                            return add_value(meta, path + "." + last, last_value, source);
+                          });
+    });
   };
   ASSAY_RETURN_IF_ERROR(json_members(text, source, add));
   return meta;

@@ -126,8 +126,8 @@ Status run_segment(const Model& model, const ResidentWeights& weights, Block& bl
       ASSAY_CHECK(false && "the caller embeds the decoder's tokens");
       break;
     case SegmentKind::kFinalNorm: {
-      const Norm norm = {weights.get(TensorRole::kOutputNorm),
-                         weights.get(TensorRole::kOutputNormBias)};
+      Norm norm = {weights.get(TensorRole::kOutputNorm), weights.get(TensorRole::kOutputNormBias)};
+      if (!norm) norm.weight = weights.get(TensorRole::kEncoderNorm);  // an encoder alone
       if (norm) block.norm(norm, states, stride, tokens, states, stride);
       break;
     }

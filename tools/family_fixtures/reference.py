@@ -28,7 +28,8 @@ def _tokens(state, count):
 
 
 TOKENS = _tokens(1, 40)
-DECODER_TOKENS = [0] + _tokens(2, 19)
+DECODER_TOKENS = [0] + TOKENS[:-1]  # one for each of the encoder's
+DECODER_PREFIX = [0] + _tokens(2, 19)  # what the greedy continuation goes on from
 GREEDY_TOKENS = 12
 ABLATION_MIN = 1e-2
 GREEDY_LEAD_MIN = 1e-2
@@ -94,7 +95,7 @@ def random_parameter(name, shape, config, query_gain, generator):
         if config["model_type"] == "t5" and (".q.weight" in lower):
             draw *= config["d_kv"] ** -0.5  # there is no scaling of the scores
     # Eight significant bits: exact in F32, F16 and BF16, so that all forms hold the same function.
-    return draw.to(torch.bfloat16).to(_FLOAT32)
+    return draw.to(torch.bfloat16).to(torch.float16).to(_FLOAT32)
 
 
 def write_folder(fixture, folder):
@@ -232,7 +233,7 @@ def _norms(streams, position):
 
 def _greedy(model, config, decoder):
     """Twelve tokens, each from the whole sequence anew, and the smallest lead of a chosen token."""
-    tokens, chosen, lead = list(DECODER_TOKENS if decoder else TOKENS), [], float("inf")
+    tokens, chosen, lead = list(DECODER_PREFIX if decoder else TOKENS), [], float("inf")
     for _ in range(GREEDY_TOKENS):
         with float64_everywhere():
             logits = outputs(model, config, decoder_tokens=tokens) if decoder else \
@@ -277,7 +278,7 @@ def reference(fixture, folder, fields=None):
     ids = DECODER_TOKENS if decoder else TOKENS
     if decoder:
         final = streams["enc.final"]
-        result |= {"decoder_tokens": ids, "encoder_final_l2": final.norm(dim=-1).tolist(),
+        result |= {"decoder_tokens": ids, "greedy_prefix": DECODER_PREFIX, "encoder_final_l2": final.norm(dim=-1).tolist(),
                    "encoder_final_first": final[0].tolist(),
                    "encoder_final_last": final[-1].tolist()}
     nll = torch.nn.functional.cross_entropy(out[:-1], torch.tensor(ids[1:]), reduction="sum").item()
