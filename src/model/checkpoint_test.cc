@@ -92,7 +92,8 @@ TEST(Checkpoint, ReadsConfig) {
 TEST(Checkpoint, ConfigKeepsTwoLevelsOfObjects) {
   const auto meta = parse_config(
       R"({"a": -3, "big": 18446744073709551615, "none": null, "rope": {"type": "linear",
-          "deep": {"x": 1, "y": {"z": 2}}, "list": [1, 2.5]}, "mixed": [1, "x"], "ints": [1, 2], "empty": {}})",
+          "deep": {"x": 1, "y": {"z": 2}}, "list": [1, 2.5]},
+          "mixed": [1, "x"], "ints": [1, 2], "empty": {}})",
       "config.json");
   ASSERT_TRUE(meta.ok()) << meta.status().message();
   EXPECT_EQ(std::get<int64_t>(meta->at("a")), -3);
