@@ -2,26 +2,105 @@
 
 #include <array>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "base/check.h"
+#include "model/direct_file.h"
 
 namespace assay {
+namespace {
+
+struct FreeMemory {
+  void operator()(uint8_t* memory) const { std::free(memory); }
+};
+// Aligned, and with room around the panel for direct reads.
+using PanelMemory = std::unique_ptr<uint8_t[], FreeMemory>;
+
+PanelMemory allocate_panel(size_t bytes) {
+  constexpr size_t kPage = DirectFile::kAlignment;
+  const size_t room = DirectFile::kBytesBefore + bytes + kPage + DirectFile::kBytesBehind;
+  auto* memory =
+      static_cast<uint8_t*>(std::aligned_alloc(kPage, (room + kPage - 1) / kPage * kPage));
+  ASSAY_CHECK(memory != nullptr);
+  return PanelMemory(memory);
+}
+
+// Reads panels, on the reader's thread.
+class PanelReader {
+ public:
+  explicit PanelReader(ReadPath path) : path_(path) {}
+
+  // Fills memory with the panel's extents, one behind the other, and gives where they begin: as far
+  // from a page border as the first one is in its file.
+  Result<ByteSpan> read(const std::vector<Extent>& panel, uint8_t* memory) {
+    const size_t lead = panel.empty() ? 0 : panel.front().offset % DirectFile::kAlignment;
+    uint8_t* const begin = memory + DirectFile::kBytesBefore + lead;
+    size_t at = 0;
+    for (size_t i = 0; i < panel.size();) {
+      // Neighbours in the file are one request.
+      uint64_t bytes = panel[i].bytes;
+      size_t next = i + 1;
+      while (next < panel.size() && panel[next].file == panel[i].file &&
+             panel[next].offset == panel[i].offset + bytes) {
+        bytes += panel[next++].bytes;
+      }
+      ASSAY_RETURN_IF_ERROR(read_extent({panel[i].file, panel[i].offset, bytes}, begin + at));
+      at += bytes;
+      i = next;
+    }
+    return ByteSpan(begin, at);
+  }
+
+ private:
+  Status read_extent(const Extent& extent, uint8_t* to) {
+    const std::span<uint8_t> out(to, extent.bytes);
+    DirectFile* const direct = direct_file(*extent.file);
+    if (direct != nullptr && direct->read_at(extent.offset, out)) return ok_status();
+    ASSAY_RETURN_IF_ERROR(extent.file->read_at(extent.offset, out));
+    if (past_cache(*extent.file)) extent.file->drop_cache(extent.offset, extent.bytes);
+    return ok_status();
+  }
+
+  bool past_cache(const ReadFile& file) {
+    if (path_ != ReadPath::kBySize) return path_ == ReadPath::kDirect;
+    const auto [entry, is_new] = too_large_.try_emplace(&file);
+    if (is_new) entry->second = is_too_large_to_cache(file);
+    return entry->second;
+  }
+
+  DirectFile* direct_file(const ReadFile& file) {
+    if (!past_cache(file)) return nullptr;
+    const auto [entry, is_new] = direct_.try_emplace(&file);
+    if (is_new) entry->second = DirectFile::open(file);
+    return entry->second.get();
+  }
+
+  ReadPath path_;
+  std::map<const ReadFile*, bool> too_large_;
+  std::map<const ReadFile*, std::unique_ptr<DirectFile>> direct_;
+};
+
+}  // namespace
 
 struct PanelStream::Shared {
   enum class BufferState { kFree, kReading, kReady, kHeld };
   struct Buffer {
-    std::unique_ptr<uint8_t[]> memory;
+    PanelMemory memory;
     BufferState state = BufferState::kFree;
-    size_t used = 0;
+    ByteSpan panel;
     uint64_t sequence = 0;  // of the panel in it
     Status status;
   };
 
+  explicit Shared(ReadPath path) : panel_reader(path) {}
+
   size_t buffer_bytes = 0;
+  PanelReader panel_reader;
   std::array<Buffer, kBuffers> buffers;
   std::mutex mutex;
   std::condition_variable changed;
@@ -51,27 +130,21 @@ struct PanelStream::Shared {
       buffer.state = BufferState::kReading;
       buffer.sequence = sequence_read++;
       lock.unlock();
-      size_t at = 0;
-      Status status;
-      for (const Extent& extent : panel) {
-        status = extent.file->read_at(extent.offset, {buffer.memory.get() + at, extent.bytes});
-        if (!status.ok()) break;
-        at += extent.bytes;
-      }
+      Result<ByteSpan> read = panel_reader.read(panel, buffer.memory.get());
       lock.lock();
-      buffer.used = at;
-      buffer.status = std::move(status);
+      buffer.status = read.ok() ? ok_status() : read.status();
+      buffer.panel = read.ok() ? *read : ByteSpan();
       buffer.state = BufferState::kReady;
-      bytes_read += at;
+      bytes_read += buffer.panel.size();
       changed.notify_all();
     }
   }
 };
 
-PanelStream::PanelStream(size_t buffer_bytes) : shared_(std::make_unique<Shared>()) {
+PanelStream::PanelStream(size_t buffer_bytes, ReadPath path)
+    : shared_(std::make_unique<Shared>(path)) {
   shared_->buffer_bytes = buffer_bytes;
-  for (auto& buffer : shared_->buffers)
-    buffer.memory = std::make_unique_for_overwrite<uint8_t[]>(buffer_bytes);
+  for (auto& buffer : shared_->buffers) buffer.memory = allocate_panel(buffer_bytes);
   shared_->reader = std::thread([shared = shared_.get()] { shared->read_loop(); });
 }
 
@@ -119,7 +192,7 @@ Result<PanelStream::Panel> PanelStream::next() {
   Panel panel;
   panel.stream_ = this;
   panel.buffer_ = static_cast<size_t>(ready - s.buffers.data());
-  panel.bytes_ = {ready->memory.get(), ready->used};
+  panel.bytes_ = ready->panel;
   return panel;
 }
 

@@ -20,11 +20,18 @@ struct Extent {
   uint64_t bytes = 0;
 };
 
+// Past the page cache or through it. The bytes are the same.
+enum class ReadPath : uint8_t {
+  kBySize,  // past it where the file is too large for it
+  kCached,
+  kDirect,  // past it wherever the file system can
+};
+
 class PanelStream {
  public:
   static constexpr size_t kBuffers = 2;  // one is computed on while the next is read
 
-  explicit PanelStream(size_t buffer_bytes);
+  explicit PanelStream(size_t buffer_bytes, ReadPath path = ReadPath::kBySize);
   ~PanelStream();  // stops the reader; what was not taken is dropped
   PanelStream(const PanelStream&) = delete;
   PanelStream& operator=(const PanelStream&) = delete;

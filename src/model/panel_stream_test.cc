@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -10,11 +11,14 @@
 namespace assay {
 namespace {
 
-class PanelStreamTest : public ::testing::Test {
+// Everything holds for reads through the page cache and past it.
+class PanelStreamTest : public ::testing::TestWithParam<ReadPath> {
  protected:
   void SetUp() override {
     path_ = ::testing::TempDir() + "panel_stream_test." +
             ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::replace(path_.begin() + static_cast<std::ptrdiff_t>(::testing::TempDir().size()),
+                 path_.end(), '/', '_');
     Prng prng(7);
     content_.resize(1 << 16);
     for (uint8_t& byte : content_) byte = static_cast<uint8_t>(prng.next());
@@ -30,8 +34,8 @@ class PanelStreamTest : public ::testing::Test {
   std::shared_ptr<const ReadFile> file_;
 };
 
-TEST_F(PanelStreamTest, GivesPanelsInTheOrderAskedFor) {
-  PanelStream stream(4096);
+TEST_P(PanelStreamTest, GivesPanelsInTheOrderAskedFor) {
+  PanelStream stream(4096, GetParam());
   Prng prng(1);
   std::vector<Bytes> expected;
   for (int i = 0; i < 500; ++i) {
@@ -55,8 +59,8 @@ TEST_F(PanelStreamTest, GivesPanelsInTheOrderAskedFor) {
   }
 }
 
-TEST_F(PanelStreamTest, TwoPanelsMayBeHeldAtOnce) {
-  PanelStream stream(64);
+TEST_P(PanelStreamTest, TwoPanelsMayBeHeldAtOnce) {
+  PanelStream stream(64, GetParam());
   for (uint64_t i = 0; i < 4; ++i) stream.enqueue({{file_, 64 * i, 64}});
   auto first = stream.next();
   auto second = stream.next();
@@ -72,8 +76,8 @@ TEST_F(PanelStreamTest, TwoPanelsMayBeHeldAtOnce) {
   EXPECT_EQ(second->bytes()[5], content_[69]);
 }
 
-TEST_F(PanelStreamTest, AFileThatEndsEarlyIsAnErrorOfItsPanelOnly) {
-  PanelStream stream(128);
+TEST_P(PanelStreamTest, AFileThatEndsEarlyIsAnErrorOfItsPanelOnly) {
+  PanelStream stream(128, GetParam());
   stream.enqueue({{file_, content_.size() - 10, 100}});
   stream.enqueue({{file_, 0, 100}});
   auto bad = stream.next();
@@ -84,13 +88,20 @@ TEST_F(PanelStreamTest, AFileThatEndsEarlyIsAnErrorOfItsPanelOnly) {
   EXPECT_TRUE(good.ok());
 }
 
-TEST_F(PanelStreamTest, StopsWithPanelsNotTaken) {
-  PanelStream stream(1024);
+TEST_P(PanelStreamTest, StopsWithPanelsNotTaken) {
+  PanelStream stream(1024, GetParam());
   for (int i = 0; i < 100; ++i) stream.enqueue({{file_, 0, 1024}});
   auto held = stream.next();
   ASSERT_TRUE(held.ok());
   *held = PanelStream::Panel();  // the stream must outlive its panels
 }
+
+INSTANTIATE_TEST_SUITE_P(Paths, PanelStreamTest,
+                         ::testing::Values(ReadPath::kBySize, ReadPath::kCached, ReadPath::kDirect),
+                         [](const auto& param_info) -> std::string {
+                           if (param_info.param == ReadPath::kBySize) return "BySize";
+                           return param_info.param == ReadPath::kCached ? "Cached" : "Direct";
+                         });
 
 }  // namespace
 }  // namespace assay
