@@ -91,6 +91,20 @@ Status read_scores(const Checkpoint& checkpoint, std::vector<VocabularyToken>& t
   return ok_status();
 }
 
+// SentencePiece's own spelling of a user-defined piece: writers of GGUF files put spaces where it
+// has its meta symbol (the runs of spaces of Gemma), in these pieces alone.
+std::string with_meta_spaces(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == ' ') {
+      out += kMetaSpace;
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 Result<std::vector<SpmPiece>> gguf_pieces(const Checkpoint& checkpoint) {
   // Which pieces are bytes and which are control tokens, SentencePiece cannot do without.
   const auto types = meta_array<std::vector<int64_t>>(checkpoint, "tokenizer.ggml.token_type");
@@ -100,6 +114,7 @@ Result<std::vector<SpmPiece>> gguf_pieces(const Checkpoint& checkpoint) {
   std::vector<SpmPiece> pieces;
   pieces.reserve(tokens.size());
   for (VocabularyToken& token : tokens) {
+    if (token.kind == TokenKind::kUserDefined) token.text = with_meta_spaces(token.text);
     pieces.push_back({.text = std::move(token.text),
                       .score = static_cast<float>(token.score),
                       .kind = token.kind});

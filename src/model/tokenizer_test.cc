@@ -273,6 +273,18 @@ TEST(Tokenizer, ReadsGgufOptions) {
   EXPECT_EQ(changed->encode("a").value(), (std::vector<TokenId>{3}));
 }
 
+TEST(Tokenizer, FindsTheSpacesOfUserDefinedGgufPieces) {
+  Checkpoint checkpoint = small_gguf();
+  checkpoint.meta["tokenizer.ggml.tokens"] =
+      std::vector<std::string>{"<unk>", "<s>", "</s>", "a", "  ", "\xE2\x96\x81"};
+  checkpoint.meta["tokenizer.ggml.scores"] = std::vector<double>{0, 0, 0, -1, 0, -2};
+  checkpoint.meta["tokenizer.ggml.token_type"] = std::vector<int64_t>{2, 3, 3, 1, 4, 1};
+  checkpoint.meta["tokenizer.ggml.add_space_prefix"] = false;
+  const auto tokenizer = open_tokenizer(checkpoint).value();
+  EXPECT_EQ(tokenizer->encode("a   a").value(), (std::vector<TokenId>{3, 4, 5, 3}));
+  EXPECT_EQ(tokenizer->decode(std::vector<TokenId>{3, 4, 5, 3}).value(), "a   a");
+}
+
 TEST(Tokenizer, RefusesHostileGgufMetadata) {
   struct Case {
     const char* field;
