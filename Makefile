@@ -13,7 +13,7 @@ KILLS ?=
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-aarch64 asan tsan fuzz lint format bench soak clean
+.PHONY: help setup build demo test test-real test-aarch64 asan tsan fuzz lint format bench soak clean
 .NOTPARALLEL:
 
 help: ## This list
@@ -33,6 +33,13 @@ test: setup ## Build and run every test
 	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --preset release -j $(JOBS)
+
+test-real: setup ## Fetch models that people use (tools/fetch-models) and test with them
+	@tools/setup real
+	@tools/fetch-models
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target assay_app_test
+	@ASSAY_REAL_MODELS=required ctest --preset release -L real-models
 
 test-aarch64: build ## The program on an emulated 64-bit Arm: the same bits as here
 	@tools/setup aarch64
