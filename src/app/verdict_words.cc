@@ -69,16 +69,22 @@ std::string undecided_meaning(const VerifyReport& report) {
          " like these would settle it.";
 }
 
-// "L2.post_mlp" -> "the MLP of layer 2".
+// "L2.post_mlp" -> "the MLP of layer 2"; "dec.L0.post_attn" -> "the attention of decoder layer 0".
 std::string step_name(const std::string& site) {
   if (site == "final") return "the final norm";
+  if (site == "enc.final") return "the norm behind the encoder";
   if (site == "logits") return "the output head";
-  const size_t dot = site.find('.');
-  if (dot == std::string::npos || site.front() != 'L') return site;
-  const std::string layer = site.substr(1, dot - 1);
+  const size_t dot = site.rfind('.');
+  const size_t number = site.find('L');
+  if (dot == std::string::npos || number == std::string::npos || number > dot) return site;
+  const std::string_view stack = std::string_view(site).substr(0, number);
+  std::string layer = "layer " + site.substr(number + 1, dot - number - 1);
+  if (stack == "enc.") layer = "encoder " + layer;
+  if (stack == "dec.") layer = "decoder " + layer;
   const std::string step = site.substr(dot + 1);
-  if (step == "post_attn") return "the attention of layer " + layer;
-  if (step == "post_mlp") return "the MLP of layer " + layer;
+  if (step == "post_attn") return "the attention of " + layer;
+  if (step == "post_cross") return "the attention to the encoder of " + layer;
+  if (step == "post_mlp") return "the MLP of " + layer;
   return site;
 }
 

@@ -169,7 +169,8 @@ Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& 
   const size_t columns = tensor.info.columns();
   for (size_t row = 0; row < tensor.info.rows(); ++row) {
     const std::span<const float> row_values(&values[row * columns], columns);
-    ASSAY_RETURN_IF_ERROR(check_finite_row(model, tensor, row, bytes.data() + row * stride_of(tensor), row_values));
+    ASSAY_RETURN_IF_ERROR(
+        check_finite_row(model, tensor, row, bytes.data() + row * stride_of(tensor), row_values));
   }
   if (tensor.plus_one) {
     for (float& value : values) value += 1.0F;

@@ -39,16 +39,18 @@ Json digest_if(bool present, const Digest& digest) {
 }
 
 Json model_json(const ModelSummary& model) {
-  return {{"path", bounded(last_component(model.path), kPathBytesMax)},
-          {"format", bounded(model.format, kNameBytesMax)},
-          {"family", bounded(model.family, kNameBytesMax)},
-          {"types", bounded(model.types, kNameBytesMax)},
-          {"parameters", model.parameters},
-          {"layers", model.layers},
-          {"bytes", model.bytes},
-          {"digest", to_hex(model.digest)},
-          {"canonical_digest", to_hex(model.canonical_digest)},
-          {"tokenizer_digest", digest_if(model.has_tokenizer, model.tokenizer_digest)}};
+  Json json = {{"path", bounded(last_component(model.path), kPathBytesMax)},
+               {"format", bounded(model.format, kNameBytesMax)},
+               {"family", bounded(model.family, kNameBytesMax)},
+               {"types", bounded(model.types, kNameBytesMax)},
+               {"parameters", model.parameters},
+               {"layers", model.layers},
+               {"bytes", model.bytes},
+               {"digest", to_hex(model.digest)},
+               {"canonical_digest", to_hex(model.canonical_digest)},
+               {"tokenizer_digest", digest_if(model.has_tokenizer, model.tokenizer_digest)}};
+  if (model.encoder_layers > 0) json["encoder_layers"] = model.encoder_layers;
+  return json;
 }
 
 Json challenge_json(const ChallengeEvidence& challenge, Scope scope) {
@@ -116,6 +118,12 @@ Status read_model(const Json& json, std::string path, ModelSummary& model) {
   model.types = fields.text("types", kNameBytesMax);
   model.parameters = fields.number("parameters", kCountMax);
   model.layers = fields.number("layers", kTranscriptSitesMax);
+  if (fields.has("encoder_layers")) {
+    model.encoder_layers = fields.number("encoder_layers", kTranscriptSitesMax);
+    if (model.encoder_layers == 0 || model.encoder_layers >= model.layers) {
+      fields.fail("encoder_layers", "expected 1 to one less than layers");
+    }
+  }
   model.bytes = fields.number("bytes", kCountMax);
   model.digest = fields.digest("digest");
   model.canonical_digest = fields.digest("canonical_digest");

@@ -276,9 +276,9 @@ TEST(CertificateLies, Sites) {
           {"fewer layers", [](Json& b) { b["model_a"]["layers"] = 2; },
            "sites: L2.post_attn is not a site"},
           {"more layers", [](Json& b) { b["model_a"]["layers"] = 4; },
-           "sites: a layer before final has no site"},
+           "sites: L3.post_attn is missing before final"},
           {"order", [](Json& b) { std::swap(b["sites"][0], b["sites"][1]); },
-           "sites: L0.post_attn is out of order"},
+           "sites: L0.post_attn is missing before L0.post_mlp"},
           {"a site twice", [](Json& b) { b["sites"][1] = b["sites"][0]; },
            "sites: L0.post_attn is out of order"},
           {"a layer left out",
@@ -286,7 +286,7 @@ TEST(CertificateLies, Sites) {
              b["sites"].erase(2);
              b["sites"].erase(2);
            },
-           "sites: a layer before L2.post_attn has no site"},
+           "sites: L1.post_attn is missing before L2.post_attn"},
           {"an unknown site", [](Json& b) { b["sites"][0]["site"] = "L0.post_norm"; },
            "sites: L0.post_norm is not a site"},
           {"a padded number", [](Json& b) { b["sites"][0]["site"] = "L00.post_attn"; },

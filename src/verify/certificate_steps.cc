@@ -2,38 +2,24 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "verify/decimal.h"
+#include "verify/sites.h"
 
 namespace assay::certificate_steps {
 namespace {
 
 std::string spelled(double value) { return std::isfinite(value) ? to_decimal(value) : "infinite"; }
 
-// Where a site stands in execution: L0.post_attn 0, L0.post_mlp 1, L1.post_attn 2 …; final and
-// logits follow the last layer. Nothing for a name that is none of these.
-std::optional<uint64_t> site_rank(const std::string& site, uint64_t layers) {
-  if (site == "final") return 2 * layers;
-  if (site == "logits") return 2 * layers + 1;
-  uint64_t layer = 0;
-  std::from_chars(site.data() + std::min<size_t>(1, site.size()), site.data() + site.size(), layer);
-  if (layer >= layers) return std::nullopt;
-  const std::string prefix = "L" + std::to_string(layer) + ".post_";
-  if (site == prefix + "attn") return 2 * layer;
-  if (site == prefix + "mlp") return 2 * layer + 1;
-  return std::nullopt;
-}
-
 Fault site_fault(const VerifyReport& report, const SiteEvidence& site, const SiteReport& row,
-                 uint64_t layer) {
-  const bool after_layers = layer == std::max(report.model_a.layers, report.model_b.layers);
-  if (site.in_a != (after_layers || layer < report.model_a.layers)) {
+                 const SharedSite& expected) {
+  if (site.in_a != expected.in_a) {
     return "model a has " + count_of(report.model_a.layers, "layer");
   }
-  if (site.in_b != (after_layers || layer < report.model_b.layers)) {
+  if (site.in_b != expected.in_b) {
     return "model b has " + count_of(report.model_b.layers, "layer");
   }
   const bool in_both = site.in_a && site.in_b;
@@ -98,24 +84,23 @@ Fault first_of(std::initializer_list<Fault> faults) {
 
 Fault check_sites(const VerifyReport& report) {
   const RunEvidence& evidence = report.evidence;
-  const uint64_t layers = std::max(report.model_a.layers, report.model_b.layers);
   if (evidence.sites.size() < 2 || evidence.sites[evidence.sites.size() - 2].site != "final" ||
       evidence.sites.back().site != "logits") {
     return "the last two sites must be final and logits";
   }
-  uint64_t layer_before = 0;  // every layer has a site
-  std::optional<uint64_t> before;
+  std::vector<SharedSite> expected =
+      merge_sites(site_names(report.model_a.layers, report.model_a.encoder_layers),
+                  site_names(report.model_b.layers, report.model_b.encoder_layers));
+  expected.push_back({"logits", true, true});
   for (size_t i = 0; i < evidence.sites.size(); ++i) {
     const SiteEvidence& site = evidence.sites[i];
-    const std::optional<uint64_t> rank = site_rank(site.site, layers);
-    if (!rank) return site.site + " is not a site of these models";
-    if (before && *rank <= *before) return site.site + " is out of order";
-    if (*rank / 2 > layer_before + 1 || (!before && *rank / 2 != 0)) {
-      return "a layer before " + site.site + " has no site";
-    }
-    layer_before = *rank / 2;
-    before = rank;
-    const Fault fault = site_fault(report, site, report.sites[i], *rank / 2);
+    const auto it = std::find_if(expected.begin(), expected.end(),
+                                 [&](const SharedSite& s) { return s.name == site.site; });
+    if (it == expected.end()) return site.site + " is not a site of these models";
+    const auto rank = static_cast<size_t>(it - expected.begin());
+    if (rank < i) return site.site + " is out of order";
+    if (rank > i) return expected[i].name + " is missing before " + site.site;
+    const Fault fault = site_fault(report, site, report.sites[i], *it);
     if (!fault.empty()) return site.site + ": " + fault;
   }
   return {};

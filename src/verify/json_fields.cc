@@ -33,6 +33,10 @@ const Json* JsonFields::find(const char* name) {
   return &*it;
 }
 
+bool JsonFields::has(const char* name) const {
+  return value_->is_object() && value_->contains(name);
+}
+
 bool JsonFields::flag(const char* name) {
   const Json* value = find(name);
   if (value == nullptr) return false;

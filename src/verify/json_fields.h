@@ -21,6 +21,8 @@ class JsonFields {
   // value must outlive the reader.
   JsonFields(const Json& value, std::string path);
 
+  // True when the object has the field: for the few that may be left out.
+  bool has(const char* name) const;
   bool flag(const char* name);
   uint64_t number(const char* name, uint64_t max);
   // Length in bytes.

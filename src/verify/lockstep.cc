@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "verify/sites.h"
+
 namespace assay {
 namespace {
 
-// Rows x of a tile at the present site, in scratch unless they lie packed in memory.
+// Rows of a tile at the site that ends the segment, in scratch unless they lie packed in memory.
 Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& tile,
-                               std::span<const size_t> lengths, std::vector<float>& scratch) {
+                               std::span<const size_t> lengths, size_t segment,
+                               std::vector<float>& scratch) {
   size_t tokens = 0;
   for (const size_t length : lengths) tokens += length;
   ResidualStore& store = executor.residuals();
@@ -16,10 +19,13 @@ Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& 
                          store.get(executor.offset(tile.first_sequence), tokens, scratch));
   const size_t d = executor.model().arch.d_model;
   if (store.width() == d) return static_cast<const float*>(rows);
+  // An encoder's output is what it leaves to the decoder.
+  const Model& model = executor.model();
+  const bool carry = segment_at(model, segment).kind == SegmentKind::kEncoderEnd;
   // Towards the front, so that it works in place too.
   if (!store.spilled()) scratch.resize(tokens * d);
   for (size_t t = 0; t < tokens; ++t) {
-    std::copy_n(rows + t * store.width(), d, scratch.data() + t * d);
+    std::copy_n(rows + t * store.width() + (carry ? d : 0), d, scratch.data() + t * d);
   }
   return static_cast<const float*>(scratch.data());
 }
@@ -27,16 +33,20 @@ Result<const float*> tile_rows(StreamingExecutor& executor, const SequenceTile& 
 }  // namespace
 
 std::vector<Step> make_steps(const Model& a, const Model& b) {
-  const size_t blocks_a = segment_count(a) - 1;
-  const size_t blocks_b = segment_count(b) - 1;
+  const auto sites_of = [](const Model& model) {
+    std::vector<std::string> sites;
+    for (size_t s = 0; s < segment_count(model); ++s) sites.push_back(segment_site(model, s));
+    return sites;
+  };
   std::vector<Step> steps;
-  for (size_t s = 0; s < std::max(blocks_a, blocks_b); ++s) {
-    Step step{.site = segment_site(blocks_a > s ? a : b, s)};
-    if (s < blocks_a) step.segment_a = s;
-    if (s < blocks_b) step.segment_b = s;
+  size_t next_a = 0;
+  size_t next_b = 0;
+  for (const SharedSite& site : merge_sites(sites_of(a), sites_of(b))) {
+    Step step{.site = site.name};
+    if (site.in_a) step.segment_a = next_a++;
+    if (site.in_b) step.segment_b = next_b++;
     steps.push_back(std::move(step));
   }
-  steps.push_back({"final", blocks_a, blocks_b});
   return steps;
 }
 
@@ -166,11 +176,13 @@ Status Lockstep::run_step(const Step& step, size_t begin, RunState& state) {
     std::vector<float> scratch_a;
     std::vector<float> scratch_b;
     if (step.segment_a) {
-      ASSAY_ASSIGN_OR_RETURN(rows_a.rows, tile_rows(*executor_a_, tile, lengths.a, scratch_a));
+      ASSAY_ASSIGN_OR_RETURN(rows_a.rows,
+                             tile_rows(*executor_a_, tile, lengths.a, *step.segment_a, scratch_a));
       comparison_.observe(Side::kA, step.site, rows_a, lengths.a, challenges);
     }
     if (step.segment_b) {
-      ASSAY_ASSIGN_OR_RETURN(rows_b.rows, tile_rows(*executor_b_, tile, lengths.b, scratch_b));
+      ASSAY_ASSIGN_OR_RETURN(rows_b.rows,
+                             tile_rows(*executor_b_, tile, lengths.b, *step.segment_b, scratch_b));
       comparison_.observe(Side::kB, step.site, rows_b, lengths.b, challenges);
     }
     if (!step.segment_a || !step.segment_b) continue;

@@ -52,17 +52,19 @@ Json site_json(const SiteReport& site) {
 }
 
 Json model_json(const ModelSummary& model) {
-  return {{"path", model.path},
-          {"digest", digest_or_null(model.digest)},
-          {"canonical_digest", digest_or_null(model.canonical_digest)},
-          {"family", model.family},
-          {"parameters", model.parameters},
-          {"tokenizer_digest",
-           model.has_tokenizer ? digest_or_null(model.tokenizer_digest) : Json(nullptr)},
-          {"format", model.format},
-          {"types", model.types},
-          {"layers", model.layers},
-          {"bytes", model.bytes}};
+  Json json = {{"path", model.path},
+               {"digest", digest_or_null(model.digest)},
+               {"canonical_digest", digest_or_null(model.canonical_digest)},
+               {"family", model.family},
+               {"parameters", model.parameters},
+               {"tokenizer_digest",
+                model.has_tokenizer ? digest_or_null(model.tokenizer_digest) : Json(nullptr)},
+               {"format", model.format},
+               {"types", model.types},
+               {"layers", model.layers},
+               {"bytes", model.bytes}};
+  if (model.encoder_layers > 0) json["encoder_layers"] = model.encoder_layers;
+  return json;
 }
 
 }  // namespace

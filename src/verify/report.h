@@ -36,11 +36,12 @@ struct ModelSummary {
   std::string types;   // "F16 + F32": the weight types, by share of bytes
   uint64_t parameters = 0;
   uint64_t layers = 0;
-  uint64_t bytes = 0;  // of all weight files
+  uint64_t bytes = 0;           // of all weight files
   Digest digest{};  // SHA-256 of the file; of a folder, of its manifest (docs/formats/digests.md)
   Digest canonical_digest{};  // over decoded values in canonical layout
   Digest tokenizer_digest{};  // all zero when there is no tokenizer
   bool has_tokenizer = false;
+  uint64_t encoder_layers = 0;  // the first of the layers, where a decoder follows; else 0
 };
 
 // Distances at one site, means over the challenges; null when the two models cannot be compared

@@ -170,6 +170,7 @@ class Verification {
                      .canonical_digest = artifact.canonical_digest,
                      .has_tokenizer = model.tokenizer != nullptr};
     for (const auto& file : model.checkpoint.files) out.bytes += file->size();
+    if (model.arch.has_decoder()) out.encoder_layers = model.arch.encoder_layers;
     if (model.tokenizer != nullptr) out.tokenizer_digest = model.tokenizer->digest();
     return out;
   }
