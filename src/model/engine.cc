@@ -86,23 +86,6 @@ struct Engine::State {
 
 namespace {
 
-// All rows of a matrix, as the model uses it.
-Result<Bytes> read_matrix(const Model& model, const BoundTensor& tensor) {
-  Bytes bytes(tensor.info.bytes);
-  std::vector<Extent> extents;
-  append_extents(model, tensor, 0, tensor.info.rows(), extents);
-  size_t at = 0;
-  for (const Extent& extent : extents) {
-    ASSAY_RETURN_IF_ERROR(
-        extent.file->read_at(extent.offset, std::span(bytes).subspan(at, extent.bytes)));
-    at += extent.bytes;
-  }
-  if (tensor.placement.transposed_width == 0) return bytes;
-  Bytes rows(bytes.size());
-  transpose_rows(tensor, bytes, rows);
-  return rows;
-}
-
 double l2_norm(std::span<const float> values) {
   double sum = 0;
   for (const float v : values) sum += static_cast<double>(v) * static_cast<double>(v);
@@ -135,7 +118,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext&
   ASSAY_ASSIGN_OR_RETURN(s.weights, ResidentWeights::load(model, compute));
   for (const BoundTensor& tensor : model.tensors) {
     if (is_resident(tensor)) continue;
-    ASSAY_ASSIGN_OR_RETURN(Bytes bytes, read_matrix(model, tensor));
+    ASSAY_ASSIGN_OR_RETURN(Bytes bytes, read_tensor(model, tensor));
     ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, bytes, compute));
     s.matrices.put(tensor, std::move(bytes));
   }

@@ -151,10 +151,7 @@ void transpose_rows(const BoundTensor& tensor, ByteSpan panel, std::span<uint8_t
   }
 }
 
-namespace {
-
-Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& tensor,
-                                         ComputeContext& compute) {
+Result<Bytes> read_tensor(const Model& model, const BoundTensor& tensor) {
   Bytes bytes(tensor.info.bytes);
   std::vector<Extent> extents;
   append_extents(model, tensor, 0, tensor.info.rows(), extents);
@@ -164,6 +161,17 @@ Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& 
         extent.file->read_at(extent.offset, std::span(bytes).subspan(at, extent.bytes)));
     at += extent.bytes;
   }
+  if (tensor.placement.transposed_width == 0) return bytes;
+  Bytes rows(bytes.size());
+  transpose_rows(tensor, bytes, rows);
+  return rows;
+}
+
+namespace {
+
+Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& tensor,
+                                         ComputeContext& compute) {
+  ASSAY_ASSIGN_OR_RETURN(const Bytes bytes, read_tensor(model, tensor));
   std::vector<float> values(tensor.info.elements());
   compute.kernels->decode(tensor.info.type, bytes.data(), values.size(), values.data());
   const size_t columns = tensor.info.columns();

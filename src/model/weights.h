@@ -43,6 +43,9 @@ void append_extents(const Model& model, const BoundTensor& tensor, uint64_t row0
 // transposed; out has the size of panel (CHECK).
 void transpose_rows(const BoundTensor& tensor, ByteSpan panel, std::span<uint8_t> out);
 
+// All rows of a tensor as stored, in the order in which the model uses them. Errors: reading.
+Result<Bytes> read_tensor(const Model& model, const BoundTensor& tensor);
+
 bool has_transposed(const Model& model);
 
 // Errors: INVALID_ARGUMENT for a sequence of more tokens than the model has positions.
