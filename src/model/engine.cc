@@ -86,6 +86,11 @@ struct Engine::State {
 
 namespace {
 
+// Tokens computed at a time: an encoder sees all of its tokens at once.
+size_t tile_tokens(const Model& model, size_t positions_max) {
+  return model.arch.encoder_layers > 0 ? positions_max : kTileTokens;
+}
+
 double l2_norm(std::span<const float> values) {
   double sum = 0;
   for (const float v : values) sum += static_cast<double>(v) * static_cast<double>(v);
@@ -97,15 +102,26 @@ double l2_norm(std::span<const float> values) {
 Engine::Engine() = default;
 Engine::~Engine() = default;
 
+uint64_t Engine::memory_bytes(const Model& model, size_t threads, size_t positions_max) {
+  const Architecture& a = model.arch;
+  const uint64_t tile = tile_tokens(model, positions_max);
+  uint64_t floats = Block::floats(a, threads, tile, positions_max) + tile * a.state_width() +
+                    a.d_model + a.vocab + threads * matmul_scratch_floats_max(model);
+  if (a.encoder_layers == 0) {
+    floats += uint64_t{2} * a.layers * positions_max * a.kv_heads * a.head_dim;
+  }
+  uint64_t bytes = 4 * floats;
+  for (const BoundTensor& tensor : model.tensors) {
+    bytes += is_resident(tensor) ? 4 * tensor.info.elements() : tensor.info.bytes;
+  }
+  return bytes;
+}
+
 Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext& compute,
                                              size_t positions_max, uint64_t memory_bytes) {
-  const Architecture& a = model.arch;
   ASSAY_RETURN_IF_ERROR(check_length(model, positions_max));
-  const size_t tile = a.encoder_layers > 0 ? positions_max : kTileTokens;
-  uint64_t need = 4 * Block::floats(a, compute.pool->threads(), tile, positions_max);
-  need += uint64_t{4} * tile * a.state_width();
-  need += uint64_t{8} * a.layers * positions_max * a.kv_heads * a.head_dim;
-  for (const BoundTensor& tensor : model.tensors) need += tensor.info.bytes;
+  const size_t tile = tile_tokens(model, positions_max);
+  const uint64_t need = Engine::memory_bytes(model, compute.pool->threads(), positions_max);
   if (memory_bytes != 0 && need > memory_bytes) {
     return resource_exhausted(model.checkpoint.path + " and a cache of " +
                               std::to_string(positions_max) + " positions take " +

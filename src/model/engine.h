@@ -21,7 +21,12 @@ struct SiteNorm {
 
 class Engine {
  public:
-  // Reads all weights. Errors: RESOURCE_EXHAUSTED when they and a cache of positions_max exceed
+  // Bytes that an engine allocates: weights, keys and values of positions_max tokens, and the
+  // workspace of a chunk, which does not grow with them but for one row of scores a thread. Of an
+  // encoder, which sees all its tokens at once, the workspace does.
+  static uint64_t memory_bytes(const Model& model, size_t threads, size_t positions_max);
+
+  // Reads all weights. Errors: RESOURCE_EXHAUSTED when memory_bytes() of them exceeds
   // memory_bytes (0: no bound); DATA_LOSS for a weight that is NaN or infinite (names the tensor,
   // row and column).
   static Result<std::unique_ptr<Engine>> load(const Model& model, ComputeContext& compute,

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "model/heap_meter.h"
 
 namespace assay {
 namespace {
@@ -160,6 +162,81 @@ INSTANTIATE_TEST_SUITE_P(
                                     shared("stories260k/stories260k-f32-ggufv1.gguf"),
                                     shared("stories260k/reference.json")}),
     [](const auto& param_info) { return param_info.param.name; });
+
+// Long inputs: families that see everything, and one whose layers have a window.
+class LongContextTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  static constexpr size_t kPositions = 4096;
+
+  void SetUp() override {
+    auto model = open_model(std::string(ASSAY_TESTDATA) + "/" + GetParam());
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    model_ = std::make_unique<Model>(std::move(model).value());
+    auto compute = make_compute(2);
+    ASSERT_TRUE(compute.ok());
+    compute_ = std::make_unique<ComputeContext>(std::move(compute).value());
+    for (size_t i = 0; i < kPositions; ++i) {
+      tokens_.push_back(static_cast<TokenId>((i * i * 7 + i * 31) % model_->arch.vocab));
+    }
+  }
+
+  // Logits of the last token, the prompt given in parts of these sizes, the last one repeated.
+  std::vector<float> logits(Engine& engine, const std::vector<size_t>& parts, size_t chunk) {
+    engine.reset();
+    std::vector<float> last;
+    size_t part = 0;
+    for (size_t at = 0; at < tokens_.size(); ++part) {
+      const size_t count = std::min(parts[std::min(part, parts.size() - 1)], tokens_.size() - at);
+      auto result = engine.forward(std::span(tokens_).subspan(at, count), chunk);
+      EXPECT_TRUE(result.ok()) << result.status().message();
+      if (!result.ok()) return {};
+      last.assign(result->begin(), result->end());
+      at += count;
+    }
+    return last;
+  }
+
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<ComputeContext> compute_;
+  std::vector<TokenId> tokens_;
+};
+
+TEST_P(LongContextTest, BitsDependOnNoCutOfThePromptAndMemoryIsAsStated) {
+  const uint64_t stated = Engine::memory_bytes(*model_, 2, kPositions);
+  const HeapMeter meter;
+  const auto engine = Engine::load(*model_, *compute_, kPositions, stated);
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  const std::vector<float> whole = logits(**engine, {kPositions}, 64);
+  EXPECT_EQ(logits(**engine, {kPositions}, 13), whole);
+  EXPECT_EQ(logits(**engine, {kPositions - 20, 1}, 64), whole);
+  // Beside it: maps and names of tensors, rows that are decoded to be checked.
+  constexpr int64_t kBeside = 256 << 10;
+  EXPECT_LE(meter.peak_growth(), static_cast<int64_t>(stated) + kBeside);
+  if (meter.peak_growth() > 0) {
+    EXPECT_GE(meter.peak_growth() + kBeside, static_cast<int64_t>(stated));
+  }
+  EXPECT_EQ((*engine)->forward(std::span(tokens_).first(1)).status().code(),
+            Code::kResourceExhausted);
+}
+
+TEST_P(LongContextTest, MemoryGrowsByAFixedAmountAPosition) {
+  const auto bytes = [&](size_t positions) { return Engine::memory_bytes(*model_, 2, positions); };
+  const uint64_t per_position = bytes(2) - bytes(1);
+  EXPECT_EQ(bytes(32768) - bytes(1), 32767 * per_position);
+  const Architecture& a = model_->arch;
+  EXPECT_GE(per_position, uint64_t{8} * a.layers * a.kv_heads * a.head_dim);
+  EXPECT_LE(per_position,
+            uint64_t{8} * a.layers * a.kv_heads * a.head_dim + 12 * a.rotary_dims + 2 * 4);
+  const auto refused = Engine::load(*model_, *compute_, 32768, bytes(32768) - 1);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().code(), Code::kResourceExhausted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, LongContextTest,
+                         ::testing::Values("families/llama", "families/mistral"),
+                         [](const auto& param_info) {
+                           return param_info.param.substr(param_info.param.find('/') + 1);
+                         });
 
 }  // namespace
 }  // namespace assay
