@@ -126,6 +126,12 @@ void add_threads(CLI::App& app, uint64_t& threads, const std::string& group = "O
       ->group(group);
 }
 
+void add_memory(CLI::App& app, uint64_t& memory_bytes) {
+  add_read(app, "--memory", "SIZE",
+           "At most this much for weights and positions, like 512MiB; all there is when left out",
+           read_parsed(memory_bytes, parse_size));
+}
+
 template <typename Command>
 CLI::App& add_command(CLI::App& app, CommandLine& line, const std::string& name,
                       const std::string& description, std::shared_ptr<Command> command,
@@ -252,6 +258,36 @@ void add_inspect(CLI::App& app, CommandLine& line) {
       "  assay inspect hf-folder/ --digests --tensors --json\n");
 }
 
+void add_plan(CLI::App& app, CommandLine& line) {
+  auto command = std::make_shared<PlanCommand>();
+  CLI::App& sub = add_command(
+      app, line, "plan", "what a verification would need: memory, bytes, time", command, run_plan);
+  CLI::Option* model =
+      sub.add_option("MODEL", command->model,
+                     "The reference: a .gguf or .safetensors file, or a Hugging Face folder");
+  sub.add_option("TARGET", command->target, "The target; a second one like it when left out");
+  add_read(sub, "--memory", "SIZE",
+           "The bound, like 512MiB or 2GiB; half of what there is when left out",
+           read_parsed(command->memory_bytes, parse_size));
+  add_read(sub, "--challenges", "N", "At most this many challenges (default 512)",
+           read_number<uint64_t>(command->challenges, 1, kChallengesMax));
+  CLI::Option* params =
+      add_read(sub, "--params", "COUNT",
+               "Instead of a file: the shape of a model of so many parameters, like 7B or 70B",
+               read_parsed(command->parameters, parse_params));
+  params->excludes(model);
+  add_read(sub, "--type", "TYPE", "Its type: f16 (default), q8_0, q4_k ...",
+           read_dtype(command->type))
+      ->needs(params);
+  sub.add_flag("--json", command->json, "As JSON (assay.plan.v1)");
+  add_threads(sub, command->threads);
+  sub.footer(
+      "Reads headers, and up to 256 MiB to measure the disk; executes nothing.\n\n"
+      "Examples:\n  assay plan model.gguf --memory 512MiB\n"
+      "  assay plan ref.gguf target.gguf --memory 2GiB --challenges 320 --json\n"
+      "  assay plan --params 70B --type f16 --memory 512MiB\n");
+}
+
 void add_check(CLI::App& app, CommandLine& line) {
   auto command = std::make_shared<CheckCommand>();
   CLI::App& sub = add_command(
@@ -289,11 +325,15 @@ void add_logits(CLI::App& app, CommandLine& line) {
       add_command(app, line, "logits", "what a model computes for given tokens, bit for bit",
                   command, run_logits);
   add_path(sub, "MODEL", command->model, "The model");
-  add_read(sub, "--tokens", "1,2,3", "The token ids, the first one first; see `assay tokenize`",
-           read_tokens(command->tokens))
-      ->required();
+  CLI::Option* tokens =
+      add_read(sub, "--tokens", "1,2,3", "The token ids, the first one first; see `assay tokenize`",
+               read_tokens(command->tokens));
+  add_text(sub, "--tokens-file", command->tokens_path, "FILE",
+           "The token ids are in this file, with commas or white space between them")
+      ->excludes(tokens);
   sub.add_flag("--json", command->json,
                "All logits, their SHA-256 and the norm at each site (assay.logits.v1)");
+  add_memory(sub, command->memory_bytes);
   add_threads(sub, command->threads);
   sub.footer(
       "Examples:\n  assay logits model.gguf --tokens 1,306,451\n"
@@ -305,7 +345,11 @@ void add_generate(CLI::App& app, CommandLine& line) {
   CLI::App& sub =
       add_command(app, line, "generate", "continue a text with a model", command, run_generate);
   add_path(sub, "MODEL", command->model, "The model");
-  add_text(sub, "--prompt", command->prompt, "TEXT", "The text to continue")->required();
+  CLI::Option* prompt =
+      sub.add_option("--prompt", command->prompt, "The text to continue")->option_text("TEXT");
+  add_text(sub, "--prompt-file", command->prompt_path, "FILE",
+           "The text to continue is in this file, all of it, UTF-8")
+      ->excludes(prompt);
   add_read(sub, "--tokens", "N", "At most this many new tokens",
            read_number<uint64_t>(command->tokens, 1, 1'000'000))
       ->required();
@@ -324,6 +368,7 @@ void add_generate(CLI::App& app, CommandLine& line) {
            "probability (default 1)",
            read_fraction(command->sampling.top_p, 1, true));
   sub.add_flag("--json", command->json, "Ids and text at the end (assay.generation.v1)");
+  add_memory(sub, command->memory_bytes);
   add_threads(sub, command->threads);
   sub.footer(
       "Examples:\n  assay generate model.gguf --prompt 'A lion is' --tokens 40\n"
@@ -390,6 +435,7 @@ void add_synth(CLI::App& app, CommandLine& line) {
 
 void add_commands(CLI::App& app, CommandLine& line) {
   add_verify(app, line);
+  add_plan(app, line);
   add_check(app, line);
   add_inspect(app, line);
   add_generate(app, line);

@@ -91,8 +91,8 @@ TEST_F(Cli, EveryCommandHasHelpWithExamples) {
   const Outcome top = run({"--help"});
   EXPECT_EQ(top.exit_code, 0);
   EXPECT_THAT(top.err, IsEmpty());
-  for (const std::string command : {"verify", "inspect", "check", "keygen", "logits", "generate",
-                                    "tokenize", "bench", "synth", "version"}) {
+  for (const std::string command : {"verify", "plan", "inspect", "check", "keygen", "logits",
+                                    "generate", "tokenize", "bench", "synth", "version"}) {
     EXPECT_THAT(top.out, HasSubstr("  " + command + " "));
     const Outcome help = run({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command;
@@ -149,7 +149,10 @@ TEST_F(Cli, WrongArgumentsExplainThemselvesAndExit64) {
       {{"check"}, "CERT"},
       {{"check", a, "--replay", a}, "--replay"},
       {{"check", a, "--memory", "1GiB"}, "--replay"},
-      {{"logits", a}, "--tokens"},
+      {{"logits", a, "--tokens", "1", "--tokens-file", "f"}, "--tokens"},
+      {{"plan", a, "--params", "7B"}, "--params"},
+      {{"plan", a, "--type", "f16"}, "--params"},
+      {{"plan", "--params", "7Q"}, "parameter count"},
       {{"logits", a, "--tokens", "1,,2"}, "list of token ids"},
       {{"logits", a, "--tokens", "1,-2"}, "list of token ids"},
       {{"generate", a, "--prompt", "x"}, "--tokens"},
@@ -311,6 +314,77 @@ TEST_F(Cli, PromptsMakeACensus) {
   EXPECT_EQ(json->at("scope"), "census");
   EXPECT_EQ(json->at("challenges_used"), 2);
   EXPECT_TRUE(json->at("log_e_value").is_null());
+}
+
+TEST_F(Cli, OneOfTwoOptionsMustBeGiven) {
+  const std::string a = model("f32.gguf");
+  const std::vector<Misuse> misuses = {
+      {{"logits", a}, "--tokens or --tokens-file; see assay logits --help"},
+      {{"generate", a, "--tokens", "1"}, "--prompt or --prompt-file; see assay generate --help"},
+      {{"plan"}, "name a MODEL, or give the size of one with --params; see assay plan --help"},
+      {{"plan", "--params", "1"}, "cannot make a model of 1 parameters"},
+  };
+  for (const Misuse& misuse : misuses) {
+    const Outcome outcome = run(misuse.args);
+    EXPECT_EQ(outcome.exit_code, 64) << misuse.says;
+    EXPECT_THAT(outcome.err, HasSubstr(misuse.says));
+  }
+}
+
+TEST_F(Cli, PlanSaysWhatAVerificationNeeds) {
+  const std::string a = model("f32.gguf");
+  const Outcome text = run({"plan", a, model("q8_0.gguf"), "--memory", "64MiB"});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("L0–L3.post_attn"), HasSubstr("1 panel,  read once"),
+                              HasSubstr("of 64.00 MiB"), HasSubstr("rests on")));
+
+  const Outcome outcome = run({"plan", a, "--memory", "64MiB", "--challenges", "64", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto json = parse_json(outcome.out, "stdout");
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ((*json)["schema"], "assay.plan.v1");
+  EXPECT_EQ((*json)["memory_bound_bytes"], 64 << 20);
+  EXPECT_LE((*json)["predicted_peak_bytes"], 64 << 20);
+  EXPECT_EQ((*json)["waves"].size(), 1U);
+  EXPECT_EQ((*json)["artifact_bytes"], 2 * std::filesystem::file_size(a));
+  EXPECT_EQ((*json)["segments_a"][0]["sites"].size(), 4U);
+  EXPECT_GT((*json)["predicted_execution_seconds"], 0);
+}
+
+TEST_F(Cli, PlanNeedsNoWeightsAndNamesTheSmallestBound) {
+  const Outcome fits =
+      run({"plan", "--params", "70B", "--type", "f16", "--memory", "512MiB", "--json"});
+  EXPECT_EQ(fits.exit_code, 0) << fits.err;
+  const auto json = parse_json(fits.out, "stdout");
+  ASSERT_TRUE(json.ok());
+  EXPECT_LE((*json)["predicted_peak_bytes"], 512 << 20);
+  EXPECT_GT((*json)["artifact_bytes"], 250'000'000'000);
+  EXPECT_TRUE((*json)["measured"]["read_bytes_per_s"].is_null());
+
+  const Outcome refused = run({"plan", "--params", "70B", "--memory", "32MiB"});
+  EXPECT_EQ(refused.exit_code, 69);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("too small"), HasSubstr("--memory ")));
+}
+
+TEST_F(Cli, LongInputsComeFromFiles) {
+  const std::string a = model("f32.gguf");
+  const std::string ids = file("ids.txt", "1, 306\n451\n");
+  EXPECT_EQ(run({"logits", a, "--tokens-file", ids, "--json"}).out,
+            run({"logits", a, "--tokens", "1,306,451", "--json"}).out);
+  const Outcome wrong = run({"logits", a, "--tokens-file", file("bad.txt", "1\ntwo\n")});
+  EXPECT_EQ(wrong.exit_code, 65);
+  EXPECT_THAT(wrong.err, HasSubstr("bad.txt, line 2: 'two' is not a token id"));
+  EXPECT_EQ(run({"logits", a, "--tokens-file", in_folder("none")}).exit_code, 66);
+  const Outcome small = run({"logits", a, "--tokens-file", ids, "--memory", "1MiB"});
+  EXPECT_EQ(small.exit_code, 69);
+  EXPECT_THAT(small.err, HasSubstr("above the bound of 1.00 MiB"));
+
+  const std::string prompt = file("prompt.txt", "a lion is");
+  EXPECT_EQ(run({"generate", a, "--prompt-file", prompt, "--tokens", "8"}).out,
+            run({"generate", a, "--prompt", "a lion is", "--tokens", "8"}).out);
+  const Outcome binary = run({"generate", a, "--prompt-file", file("b", "\xff"), "--tokens", "8"});
+  EXPECT_EQ(binary.exit_code, 65);
+  EXPECT_THAT(binary.err, HasSubstr("is not UTF-8"));
 }
 
 TEST_F(Cli, TokenizeLogitsAndGenerateFitTogether) {

@@ -1,13 +1,17 @@
 // assay generate: continues a text with a model, token by token.
 #include "app/commands.h"
 #include "app/interrupt.h"
+#include "app/prompts.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "model/engine.h"
+#include "model/tensor_rules.h"
 
 namespace assay {
 namespace {
 
 struct Generation {
+  std::string prompt_text;
   std::vector<TokenId> prompt;
   std::vector<TokenId> tokens;
   std::string text;    // of tokens, as bytes
@@ -61,7 +65,7 @@ void print_json(const GenerateCommand& command, const Generation& generation) {
   json["schema"] = "assay.generation.v1";
   json["model"] = command.model;
   json["profile"] = kProfileId;
-  json["prompt"] = command.prompt;
+  json["prompt"] = generation.prompt_text;
   json["prompt_ids"] = generation.prompt;
   json["temperature"] = command.sampling.temperature;
   json["seed"] = command.sampling.seed;
@@ -71,6 +75,17 @@ void print_json(const GenerateCommand& command, const Generation& generation) {
   json["text"] = generation.text;
   json["end"] = generation.ended ? "end token" : "length";
   write_out(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+Result<std::string> prompt_text(const GenerateCommand& command) {
+  if (command.prompt_path.empty()) {
+    if (command.prompt) return *command.prompt;
+    return invalid_argument(
+        "give a text to continue with --prompt or --prompt-file; see assay generate --help");
+  }
+  ASSAY_ASSIGN_OR_RETURN(std::string text, read_text_file(command.prompt_path, kPromptsBytesMax));
+  if (!is_valid_utf8(text)) return data_loss(command.prompt_path + " is not UTF-8");
+  return text;
 }
 
 Status generate(const GenerateCommand& command, const Console& console) {
@@ -83,16 +98,19 @@ Status generate(const GenerateCommand& command, const Console& console) {
   ASSAY_RETURN_IF_ERROR(check_sampling(command.sampling));
   const Tokenizer& tokenizer = *model.tokenizer;
   Generation generation;
-  ASSAY_ASSIGN_OR_RETURN(generation.prompt, tokenizer.encode(command.prompt));
+  ASSAY_ASSIGN_OR_RETURN(generation.prompt_text, prompt_text(command));
+  ASSAY_ASSIGN_OR_RETURN(generation.prompt, tokenizer.encode(generation.prompt_text));
   if (tokenizer.add_bos() && tokenizer.bos() >= 0) {
     generation.prompt.insert(generation.prompt.begin(), tokenizer.bos());
   }
   ASSAY_ASSIGN_OR_RETURN(ComputeContext compute, make_compute(command.threads));
-  ASSAY_ASSIGN_OR_RETURN(const auto engine,
-                         Engine::load(model, compute, generation.prompt.size() + command.tokens));
+  const uint64_t memory = command.memory_bytes != 0 ? command.memory_bytes : memory_limit_bytes();
+  ASSAY_ASSIGN_OR_RETURN(
+      const auto engine,
+      Engine::load(model, compute, generation.prompt.size() + command.tokens, memory));
   install_interrupt("\nassay generate: interrupted\n");
   TextStream stream(console, command.json);
-  stream.write(command.prompt);
+  stream.write(generation.prompt_text);
   SamplerScratch scratch;
   std::span<const TokenId> next = generation.prompt;
   while (generation.tokens.size() < command.tokens) {

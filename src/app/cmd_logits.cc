@@ -3,7 +3,9 @@
 #include <numeric>
 
 #include "app/commands.h"
+#include "app/token_file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "model/engine.h"
 
 namespace assay {
@@ -13,18 +15,27 @@ constexpr size_t kTopShown = 10;
 
 struct Computed {
   Model model;
+  std::vector<TokenId> tokens;
   std::vector<float> logits;
   std::vector<SiteNorm> norms;
   Digest digest{};  // SHA-256 over the little-endian f32 logits
 };
 
 Status compute(const LogitsCommand& command, Computed& out) {
+  out.tokens = command.tokens;
+  if (!command.tokens_path.empty()) {
+    ASSAY_ASSIGN_OR_RETURN(out.tokens, read_token_ids(command.tokens_path));
+  }
+  if (out.tokens.empty())
+    return invalid_argument(
+        "give token ids with --tokens or --tokens-file; see assay logits --help");
+  const uint64_t memory = command.memory_bytes != 0 ? command.memory_bytes : memory_limit_bytes();
   ASSAY_ASSIGN_OR_RETURN(out.model, open_model(command.model));
   ASSAY_ASSIGN_OR_RETURN(ComputeContext context, make_compute(command.threads));
   ASSAY_ASSIGN_OR_RETURN(const auto engine,
-                         Engine::load(out.model, context, command.tokens.size()));
+                         Engine::load(out.model, context, out.tokens.size(), memory));
   ASSAY_ASSIGN_OR_RETURN(const std::span<const float> logits,
-                         engine->forward(command.tokens, 64, &out.norms));
+                         engine->forward(out.tokens, 64, &out.norms));
   out.logits.assign(logits.begin(), logits.end());
   out.digest = sha256(as_bytes(logits));
   return ok_status();
@@ -35,7 +46,7 @@ void print_json(const LogitsCommand& command, const Computed& computed) {
   json["schema"] = "assay.logits.v1";
   json["model"] = command.model;
   json["profile"] = kProfileId;
-  json["tokens"] = command.tokens;
+  json["tokens"] = computed.tokens;
   json["vocab"] = computed.logits.size();
   json["logits_sha256"] = to_hex(computed.digest);
   json["logits"] = computed.logits;
@@ -95,7 +106,8 @@ Status logits(const LogitsCommand& command, const Console& console) {
 int run_logits(const LogitsCommand& command, const Console& console) {
   const Status status = logits(command, console);
   if (!status.ok()) print_error(console, "logits", status.message());
-  return file_exit_code(status, command.model);
+  const std::string& tokens = command.tokens_path.empty() ? command.model : command.tokens_path;
+  return file_exit_code(status, std::vector{command.model, tokens});
 }
 
 }  // namespace assay

@@ -51,20 +51,36 @@ struct KeygenCommand {
 };
 int run_keygen(const KeygenCommand& command, const Console& console);
 
+struct PlanCommand {
+  std::string model;        // empty: a shape of `parameters`
+  std::string target;       // empty: like the first
+  uint64_t parameters = 0;  // 0: the model is a file
+  DType type = DType::kF16;
+  uint64_t challenges = kChallengesDefault;
+  uint64_t memory_bytes = 0;  // 0: half of what there is
+  uint64_t threads = 0;
+  bool json = false;
+};
+int run_plan(const PlanCommand& command, const Console& console);
+
 struct LogitsCommand {
   std::string model;
   std::vector<TokenId> tokens;
+  std::string tokens_path;  // the ids are in this file instead
   bool json = false;
+  uint64_t memory_bytes = 0;  // 0: all there is
   uint64_t threads = 0;
 };
 int run_logits(const LogitsCommand& command, const Console& console);
 
 struct GenerateCommand {
   std::string model;
-  std::string prompt;
+  std::optional<std::string> prompt;
+  std::string prompt_path;  // the prompt is in this file instead
   uint64_t tokens = 0;
   SamplingOptions sampling{};
   bool json = false;
+  uint64_t memory_bytes = 0;  // 0: all there is
   uint64_t threads = 0;
 };
 int run_generate(const GenerateCommand& command, const Console& console);

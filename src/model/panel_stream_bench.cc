@@ -3,6 +3,7 @@
 // noisy for all, and medians are printed. Run in a cgroup to see what a bound costs.
 //   panel_stream_bench MODEL [memory_mib=512] [rounds=3] [threads=2] [tokens=2] [cached|direct]
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,10 +90,21 @@ uint64_t execute(const Model& model, ComputeContext& compute, const ExecutionPla
   return stream.bytes_read();
 }
 
+// Of all threads of this process so far, in user space and in the kernel.
+double processor_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 struct Pass {
   const char* name;
   std::function<uint64_t()> run;
   std::vector<double> rates{};
+  std::vector<double> processor{};  // seconds a GB: what a busy machine does not change
 };
 
 double median_of(std::vector<double> values) {
@@ -130,11 +142,13 @@ int bench(const std::string& path, const Settings& settings) {
   for (size_t round = 0; round < settings.rounds; ++round) {
     for (Pass& pass : passes) {
       const double start = monotonic_clock().seconds();
-      const uint64_t bytes = pass.run();
-      pass.rates.push_back(static_cast<double>(bytes) / 1e6 /
-                           (monotonic_clock().seconds() - start));
-      std::printf("round %zu  %-13s %8.0f MB/s  peak RSS %4zu MiB\n", round, pass.name,
-                  pass.rates.back(), static_cast<size_t>(peak_rss_bytes() >> 20));
+      const double processor = processor_seconds();
+      const auto bytes = static_cast<double>(pass.run());
+      pass.rates.push_back(bytes / 1e6 / (monotonic_clock().seconds() - start));
+      pass.processor.push_back((processor_seconds() - processor) * 1e9 / bytes);
+      std::printf("round %zu  %-13s %8.0f MB/s  %5.2f CPU s/GB  peak RSS %4zu MiB\n", round,
+                  pass.name, pass.rates.back(), pass.processor.back(),
+                  static_cast<size_t>(peak_rss_bytes() >> 20));
       std::fflush(stdout);
     }
   }
@@ -148,8 +162,8 @@ int bench(const std::string& path, const Settings& settings) {
     for (size_t r = 0; r < settings.rounds; ++r) {
       shares.push_back(pass.rates[r] / passes[0].rates[r]);
     }
-    std::printf("%-13s %8.0f MB/s  %5.1f %% of raw\n", pass.name, median_of(pass.rates),
-                100 * median_of(shares));
+    std::printf("%-13s %8.0f MB/s  %5.1f %% of raw  %5.2f CPU s/GB\n", pass.name,
+                median_of(pass.rates), 100 * median_of(shares), median_of(pass.processor));
   }
   return 0;
 }

@@ -71,6 +71,13 @@ ExecutionPlan make_plan(const PlanRequest& request, const Needs& needs, size_t t
                                   (PanelStream::kBuffers + needs.transposing) * buffer};
 }
 
+ExecutionPlan smallest_plan(const PlanRequest& request, const Needs& needs) {
+  const size_t tile = request.sequence_tokens_max;
+  const bool spilled = workspace_bytes(request, tile, tile, true) <
+                       workspace_bytes(request, tile, tile, false) + needs.residuals;
+  return make_plan(request, needs, tile, tile, spilled, needs.buffer_min);
+}
+
 std::vector<size_t> tile_choices(const PlanRequest& request, size_t most) {
   std::vector<size_t> choices;
   most = std::min(most, request.tokens_max);
@@ -115,14 +122,17 @@ Result<ExecutionPlan> plan_execution(const PlanRequest& request) {
       }
     }
   }
-  const size_t least_tile = request.sequence_tokens_max;
-  const ExecutionPlan smallest =
-      make_plan(request, needs, least_tile, least_tile, true, needs.buffer_min);
+  const ExecutionPlan smallest = smallest_plan(request, needs);
   if (fits(smallest)) return smallest;
   return resource_exhausted("a memory bound of " + format_size(request.memory_bytes) +
                             " is too small; the smallest that is enough here is --memory " +
-                            std::to_string((smallest.predicted_peak_bytes + (1 << 20) - 1) >> 20) +
-                            "MiB");
+                            std::to_string(memory_bytes_min(request) >> 20) + "MiB");
+}
+
+uint64_t memory_bytes_min(const PlanRequest& request) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  const uint64_t bytes = smallest_plan(request, needs_of(request)).predicted_peak_bytes;
+  return (bytes + kMiB - 1) / kMiB * kMiB;
 }
 
 uint64_t resident_bytes(const Model& model) {

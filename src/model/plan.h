@@ -40,6 +40,9 @@ inline constexpr uint64_t kProcessBytes = uint64_t{24} << 20;
 // Errors: RESOURCE_EXHAUSTED naming the smallest memory_bytes that is enough.
 Result<ExecutionPlan> plan_execution(const PlanRequest& request);
 
+// The smallest memory_bytes that is enough for the request, in whole MiB; its own is not looked at.
+uint64_t memory_bytes_min(const PlanRequest& request);
+
 // Bytes kept in memory for an open model: metadata, tokenizer, vectors. An upper estimate.
 uint64_t resident_bytes(const Model& model);
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "base/memory.h"
 #include "verify/challenge_set.h"
 #include "verify/json_fields.h"
 #include "verify/lockstep.h"
 #include "verify/resume.h"
+#include "verify/run_plan.h"
 #include "verify/verdict.h"
 #include "verify/waves.h"
 
@@ -17,7 +17,6 @@ namespace {
 
 constexpr uint64_t kChallengeTokensMax = 4096;
 constexpr uint64_t kPromptsMax = kChallengesMax;
-constexpr uint64_t kMemoryBytesMin = uint64_t{16} << 20;
 constexpr size_t kArtifactBufferMax = size_t{8} << 20;
 constexpr uint64_t kKeyFileBytesMax = 4096;
 constexpr uint64_t kKeyFileBytesMin = 16;
@@ -238,22 +237,11 @@ class Verification {
       }
       wave_begin = end;
     }
-    const std::set<size_t> widths = {a_.arch.d_model, b_.arch.d_model, a_.arch.vocab,
-                                     b_.arch.vocab};
-    const uint64_t records =
-        set_.size() * (steps_.size() + 1) * 256 + set_.size() * set_.tokens_max() * 16;
-    ASSAY_ASSIGN_OR_RETURN(
-        plan_,
-        plan_execution(
-            {.models = {&a_, &b_},
-             .tokens_max = tokens_max,
-             .sequence_tokens_max = set_.tokens_max(),
-             .threads = compute_.pool->threads(),
-             .memory_bytes = memory_bytes_,
-             .extra_bytes =
-                 records + comparison_bytes(compute_.pool->threads(),
-                                            std::max(a_.arch.vocab, b_.arch.vocab),
-                                            std::vector<size_t>(widths.begin(), widths.end()))}));
+    const RunSize size{.challenges = set_.size(),
+                       .challenge_tokens_max = set_.tokens_max(),
+                       .wave_tokens_max = tokens_max};
+    ASSAY_ASSIGN_OR_RETURN(plan_, plan_execution(run_plan_request(
+                                      a_, b_, size, compute_.pool->threads(), memory_bytes_)));
     if (forecast_) forecast_(make_forecast());
     return ok_status();
   }
