@@ -29,7 +29,7 @@ const DTypeInfo& dtype_info(DType type) {
       info_of<DType::kQ4_K>("Q4_K"),       info_of<DType::kQ5_K>("Q5_K"),
       info_of<DType::kQ6_K>("Q6_K"),       info_of<DType::kIQ4_NL>("IQ4_NL"),
       info_of<DType::kIQ4_XS>("IQ4_XS"),   info_of<DType::kF8_E4M3>("F8_E4M3"),
-      info_of<DType::kF8_E5M2>("F8_E5M2"),
+      info_of<DType::kF8_E5M2>("F8_E5M2"), info_of<DType::kI8>("I8"),
   };
   static_assert(std::size(kInfo) == std::size(kAllDTypes));
   const auto index = static_cast<size_t>(type);

@@ -26,11 +26,12 @@ enum class DType : uint8_t {
   kIQ4_XS,
   kF8_E4M3,  // the finite-only variant: no infinities, NaN is 0x7f and 0xff
   kF8_E5M2,
+  kI8,  // integers; every use has scales
 };
 inline constexpr DType kAllDTypes[] = {
-    DType::kF32,  DType::kF16,    DType::kBF16,   DType::kQ8_0,    DType::kQ4_0,   DType::kQ4_1,
-    DType::kQ5_0, DType::kQ5_1,   DType::kQ2_K,   DType::kQ3_K,    DType::kQ4_K,   DType::kQ5_K,
-    DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS, DType::kF8_E4M3, DType::kF8_E5M2};
+    DType::kF32,  DType::kF16,    DType::kBF16,   DType::kQ8_0,    DType::kQ4_0,    DType::kQ4_1,
+    DType::kQ5_0, DType::kQ5_1,   DType::kQ2_K,   DType::kQ3_K,    DType::kQ4_K,    DType::kQ5_K,
+    DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS, DType::kF8_E4M3, DType::kF8_E5M2, DType::kI8};
 
 // Storage: `block_elements` consecutive elements of a row take `block_bytes`. A row is a whole
 // number of blocks.

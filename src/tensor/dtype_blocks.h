@@ -27,6 +27,7 @@ template <> struct BlockLayout<DType::kF16> : BlockSize<1, 2> {};
 template <> struct BlockLayout<DType::kBF16> : BlockSize<1, 2> {};
 template <> struct BlockLayout<DType::kF8_E4M3> : BlockSize<1, 1> {};
 template <> struct BlockLayout<DType::kF8_E5M2> : BlockSize<1, 1> {};
+template <> struct BlockLayout<DType::kI8> : BlockSize<1, 1> {};
 
 // d and m are f16: value = d * code (+ m). High bits of the codes, where there are more than four,
 // are in kHighBits: bit j of the u32 belongs to element j.
@@ -74,6 +75,10 @@ template <> struct BlockLayout<DType::kIQ4_XS> : BlockSize<256, 136> {
 // Whether the values of a block are codes times a scale.
 template <DType kType>
 static constexpr bool kIsQuantised = BlockLayout<kType>::kElements > 1;
+
+// Whether a tensor of the type may have scales of its own beside it (WeightScales).
+template <DType kType>
+static constexpr bool kTakesScales = BlockLayout<kType>::kBytes == 1;
 
 // The 16 values of a code of IQ4_NL and IQ4_XS.
 static constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,

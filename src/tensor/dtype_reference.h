@@ -198,6 +198,8 @@ inline DecodedBlock decode_block(DType type, const uint8_t* p) {
       return {from_e4m3(*p)};
     case DType::kF8_E5M2:
       return {from_e5m2(*p)};
+    case DType::kI8:
+      return {static_cast<float>(load_le<int8_t>(p))};
     case DType::kQ2_K:
       return decode_q2_k(p);
     case DType::kQ3_K:

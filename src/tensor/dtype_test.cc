@@ -121,6 +121,17 @@ TEST(DType, EightBitFloatsHaveTheirTables) {
   }
 }
 
+TEST(DType, IntegersAreThemselves) {
+  for (const Isa isa : isas_present()) {
+    Bytes codes(256);
+    for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint8_t>(i);
+    const auto values = decoded(isa, DType::kI8, codes);
+    for (int i = -128; i < 128; ++i) {
+      EXPECT_EQ(values[static_cast<uint8_t>(i)], static_cast<float>(i)) << isa_name(isa);
+    }
+  }
+}
+
 TEST(DType, RowBytesAreBlocks) {
   EXPECT_EQ(row_bytes(DType::kQ4_K, 512), 288U);
   EXPECT_EQ(row_bytes(DType::kQ6_K, 256), 210U);

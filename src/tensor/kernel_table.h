@@ -16,6 +16,16 @@ enum class Activation : uint8_t { kSilu, kGeluTanh, kGeluErf, kRelu };
 
 enum class Isa : uint8_t { kScalar, kSse4, kAvx2, kAvx512, kNeon };
 
+// Scales that lie beside a matrix of F8 or I8: the weight is its decoded value times the scale of
+// its group of rows and columns, rounded once. Other types have none.
+struct WeightScales {
+  const float* values = nullptr;  // null: no scales
+  size_t stride = 0;              // values from one group of rows to the next; 0: one group
+  uint32_t rows_log2 = 0;         // rows of a group
+  uint32_t columns_log2 = 63;     // columns of a group, 5 or more; 63: one group
+  size_t row0 = 0;                // the row of the tensor that is row 0 of w
+};
+
 // y[t, r] = dot(x[t, :], w[r, :]) with the tree of rule 1: 16 lanes, fma ascending in k, fold 8 4
 // 2 1. Shapes: x[tokens, k] f32, row t at x + t * x_stride; w[rows, k] row-major in `type`, rows
 // packed (row_bytes);
@@ -28,6 +38,7 @@ struct MatMulArgs {
   size_t x_stride = 0;
   const uint8_t* w = nullptr;
   DType type = DType::kF32;
+  WeightScales scales;
   size_t rows = 0;
   size_t k = 0;
   float* y = nullptr;

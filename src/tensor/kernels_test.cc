@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "base/detmath.h"
+#include "tensor/matmul.h"
 #include "tensor/profile_reference.h"
 
 namespace assay {
@@ -137,6 +138,62 @@ TEST_P(KernelsTest, MatMulOfWildNumbersIsTheDotOfEveryPair) {
         const auto xt = x.begin() + static_cast<ptrdiff_t>(t * kK);
         const auto wr = w.begin() + static_cast<ptrdiff_t>(r * kK);
         EXPECT_EQ(bits(y[t * kRows + r]), bits(ref::dot({xt, xt + kK}, {wr, wr + kK})));
+      }
+    }
+  }
+}
+
+// Scales of a tensor, of its rows, and of blocks of 128 x 128; a piece that starts inside a block.
+TEST_P(KernelsTest, MatMulMultipliesDecodedWeightsByTheirScales) {
+  Prng prng(12);
+  constexpr size_t kRowsAll = 300;
+  for (const DType type : {DType::kI8, DType::kF8_E4M3, DType::kF8_E5M2}) {
+    for (const size_t k : {1U, 40U, 128U, 300U, 1040U}) {
+      const size_t column_groups = (k + 127) / 128;
+      const WeightScales layouts[] = {{.stride = 0},
+                                      {.stride = 1},
+                                      {.stride = column_groups, .rows_log2 = 7, .columns_log2 = 7}};
+      const Bytes w = ref::random_weights(prng, type, kRowsAll, k);
+      const auto values = ref::random_floats(prng, kRowsAll * column_groups);
+      for (WeightScales scales : layouts) {
+        scales.values = values.data();
+        for (const size_t tokens : {1U, 2U, 3U, 4U, 7U}) {
+          const size_t first = prng.below(kRowsAll - 20);
+          const size_t rows = 1 + prng.below(kRowsAll - first);
+          scales.row0 = first;
+          const auto x = ref::random_floats(prng, tokens * k);
+          std::vector<float> y(tokens * rows);
+          std::vector<float> scratch(2 * matmul_scratch_floats(k));
+          ThreadPool pool(2);
+          matmul(kernels(), pool,
+                 {.x = x.data(),
+                  .tokens = tokens,
+                  .x_stride = k,
+                  .w = w.data() + first * k,
+                  .type = type,
+                  .scales = scales,
+                  .rows = rows,
+                  .k = k,
+                  .y = y.data(),
+                  .y_stride = rows},
+                 scratch.data());
+          for (size_t r = 0; r < rows; ++r) {
+            auto row = ref::elements(type, w.data() + (first + r) * k, k);
+            for (size_t i = 0; i < k; ++i) {
+              const size_t group = (first + r) >> scales.rows_log2;
+              row[i] *= values[group * scales.stride + (i >> scales.columns_log2)];
+            }
+            auto applied = ref::elements(type, w.data() + (first + r) * k, k);
+            apply_scales(scales, r, applied);
+            ASSERT_EQ(bits(applied), bits(row));
+            for (size_t t = 0; t < tokens; ++t) {
+              const auto xt = x.begin() + static_cast<ptrdiff_t>(t * k);
+              ASSERT_EQ(bits(y[t * rows + r]),
+                        bits(ref::dot({xt, xt + static_cast<ptrdiff_t>(k)}, row)))
+                  << dtype_info(type).name << " k=" << k << " tokens=" << tokens << " row " << r;
+            }
+          }
+        }
       }
     }
   }

@@ -17,6 +17,13 @@ size_t rows_grain(size_t rows, size_t threads) {
 
 }  // namespace
 
+void apply_scales(const WeightScales& scales, size_t row, std::span<float> values) {
+  if (scales.values == nullptr) return;
+  const float* const group =
+      scales.values + ((scales.row0 + row) >> scales.rows_log2) * scales.stride;
+  for (size_t i = 0; i < values.size(); ++i) values[i] *= group[i >> scales.columns_log2];
+}
+
 void matmul(const Kernels& kernels, ThreadPool& pool, const MatMulArgs& args, float* scratch) {
   if (args.tokens == 0 || args.rows == 0) return;
   const size_t bytes = row_bytes(args.type, args.k);
@@ -31,6 +38,7 @@ void matmul(const Kernels& kernels, ThreadPool& pool, const MatMulArgs& args, fl
                       fpenv_set();
                       MatMulArgs piece = args;
                       piece.w = args.w + begin * bytes;
+                      piece.scales.row0 += begin;
                       piece.rows = end - begin;
                       piece.y = args.y + begin;
                       kernels.matmul(piece, scratch + worker * scratch_floats);

@@ -55,6 +55,36 @@ inline void golden_matmul(const Kernels& kernels, DType type, GoldenLines& lines
   }
 }
 
+// 8-bit weights with scales of rows, and with scales of blocks of 128 x 128.
+inline void golden_scales(const Kernels& kernels, DType type, GoldenLines& lines) {
+  const std::string name(dtype_info(type).name);
+  Prng prng(60 + static_cast<uint64_t>(type));
+  constexpr size_t kRows = 150;
+  constexpr size_t kK = 1000;
+  constexpr size_t kTokens = 5;
+  const Bytes w = random_weights(prng, type, kRows, kK);
+  const auto values = random_floats(prng, kRows);
+  const auto x = random_floats(prng, kTokens * kK);
+  std::vector<float> scratch(matmul_scratch_floats(kK));
+  std::vector<float> y(kTokens * kRows);
+  for (const uint32_t rows_log2 : {0U, 7U}) {
+    MatMulArgs args = {.x = x.data(),
+                       .tokens = kTokens,
+                       .x_stride = kK,
+                       .w = w.data(),
+                       .type = type,
+                       .rows = kRows,
+                       .k = kK,
+                       .y = y.data(),
+                       .y_stride = kRows};
+    args.scales = {.values = values.data(), .stride = 1};
+    if (rows_log2 != 0) args.scales = {values.data(), (kK + 127) / 128, rows_log2, 7};
+    kernels.matmul(args, scratch.data());
+    lines.emplace_back("matmul_" + name + (rows_log2 == 0 ? "_row_scales" : "_block_scales"),
+                       fnv(as_bytes(y)));
+  }
+}
+
 // Every f16 and bf16 there is, NaN and subnormals included.
 inline void golden_halves(const Kernels& kernels, GoldenLines& lines) {
   Bytes halves;
@@ -158,9 +188,13 @@ inline GoldenLines golden_lines(const Kernels& kernels) {
   }
   golden_rows(kernels, lines);
   golden_attention(kernels, lines);
-  // Types of later versions stand behind, in the order in which they came.
-  for (const DType type : std::span(kAllDTypes).subspan(5)) golden_matmul(kernels, type, lines);
+  // What later versions brought stands behind, in the order in which it came.
+  const std::span<const DType> types(kAllDTypes);
+  for (const DType type : types.subspan(5, 12)) golden_matmul(kernels, type, lines);
   golden_activations(kernels, lines);
+  for (const DType type : types.subspan(17)) golden_matmul(kernels, type, lines);
+  golden_scales(kernels, DType::kI8, lines);
+  golden_scales(kernels, DType::kF8_E4M3, lines);
   return lines;
 }
 
