@@ -164,7 +164,7 @@ class ArtifactHasher {
       const bool vector = tensor.info.shape.size() == 1;
       const uint64_t source = vector ? row0 + r : source_row(tensor, model_.arch, row0 + r);
       const uint8_t* row = data + (source - row0) * stride;
-      compute_.kernels->decode(tensor.info.type, row, values.size(), values.data());
+      decode_row(*compute_.kernels, tensor.info, source, row, values);
       ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, row, values));
       if (tensor.plus_one) {
         for (float& value : values) value += 1.0F;
@@ -176,9 +176,21 @@ class ArtifactHasher {
         }
       }
       leaves.values[row0 + r] = merkle_leaf(as_bytes(std::span<const float>(values)));
-      if (!leaves.raw.empty()) leaves.raw[source] = merkle_leaf({row, stride});
+      if (!leaves.raw.empty()) leaves.raw[source] = raw_leaf(tensor.info, source, {row, stride});
     }
     return ok_status();
+  }
+
+  // A row as stored, with the scales that belong to it.
+  static Digest raw_leaf(const TensorInfo& tensor, uint64_t row, ByteSpan stored) {
+    if (tensor.scales == nullptr) return merkle_leaf(stored);
+    const WeightScales scales = tensor.scales_from(row);
+    const uint64_t group = scales.row0 >> scales.rows_log2;
+    const uint64_t count = ((tensor.columns() - 1) >> scales.columns_log2) + 1;
+    Bytes content(stored.begin(), stored.end());
+    append_bytes(content,
+                 as_bytes(std::span(tensor.scales->values).subspan(group * scales.stride, count)));
+    return merkle_leaf(content);
   }
 
   void finish(const Piece& piece) {

@@ -7,6 +7,7 @@
 #include "model/hf_folder.h"
 #include "model/safetensors.h"
 #include "model/tensor_rules.h"
+#include "model/weight_scales.h"
 
 namespace assay {
 namespace {
@@ -138,7 +139,12 @@ Result<const TensorInfo*> Checkpoint::tensor(const std::string& name) const {
 }
 
 Result<Checkpoint> open_checkpoint(const std::string& path) {
-  return is_directory(path) ? open_hf_folder(path) : open_file(path);
+  ASSAY_ASSIGN_OR_RETURN(Checkpoint checkpoint,
+                         is_directory(path) ? open_hf_folder(path) : open_file(path));
+  if (checkpoint.format == CheckpointFormat::kSafetensors) {
+    ASSAY_RETURN_IF_ERROR(bind_scales(checkpoint));
+  }
+  return checkpoint;
 }
 
 }  // namespace assay

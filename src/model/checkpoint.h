@@ -15,11 +15,25 @@
 
 #include "base/file.h"
 #include "base/result.h"
-#include "tensor/dtype.h"
+#include "tensor/kernel_table.h"
 
 namespace assay {
 
 enum class CheckpointFormat : uint8_t { kGguf, kSafetensors };
+
+// Scales of a matrix of F8 or I8, from the tensor that lies beside it (weight_scales.h).
+struct TensorScales {
+  std::vector<float> values;  // finite
+  WeightScales layout;        // without values and row0
+
+  // Those of the rows from row0 on.
+  WeightScales from(uint64_t row0) const {
+    WeightScales out = layout;
+    out.values = values.data();
+    out.row0 = row0;
+    return out;
+  }
+};
 
 struct TensorInfo {
   std::string name;  // as in the file
@@ -29,7 +43,13 @@ struct TensorInfo {
   size_t file = 0;      // index into Checkpoint::files
   uint64_t offset = 0;  // absolute, in that file
   uint64_t bytes = 0;
+  std::shared_ptr<const TensorScales> scales = nullptr;
+  uint64_t scales_row0 = 0;  // the row of the scales that is row 0 here: a part of a larger tensor
 
+  // Of the rows from row0 on; none where there are none.
+  WeightScales scales_from(uint64_t row0) const {
+    return scales == nullptr ? WeightScales{} : scales->from(scales_row0 + row0);
+  }
   uint64_t elements() const;
   uint64_t rows() const { return shape.size() < 2 ? 1 : elements() / shape.back(); }
   uint64_t columns() const { return shape.empty() ? 1 : shape.back(); }

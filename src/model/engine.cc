@@ -31,6 +31,7 @@ class ResidentMatrices : public MatrixSource {
             .x_stride = k,
             .w = get(w),
             .type = w.info.type,
+            .scales = w.info.scales_from(0),
             .rows = rows,
             .k = k,
             .y = y,
@@ -150,9 +151,9 @@ void Engine::State::embed(std::span<const TokenId> tokens) {
   std::vector<size_t> positions(tokens.size());
   for (size_t t = 0; t < tokens.size(); ++t) {
     positions[t] = position + t;
-    compute.kernels->decode(embedding.info.type,
-                            matrices.get(embedding) + static_cast<size_t>(tokens[t]) * bytes,
-                            model.arch.d_model, &states[t * model.arch.state_width()]);
+    const auto row = static_cast<size_t>(tokens[t]);
+    decode_row(*compute.kernels, embedding.info, row, matrices.get(embedding) + row * bytes,
+               std::span(states).subspan(t * model.arch.state_width(), model.arch.d_model));
   }
   finish_embedding(model, weights, compute, positions, states.data());
 }

@@ -64,6 +64,7 @@ class StreamingExecutor::StreamedMatrices : public MatrixSource {
               .x_stride = k,
               .w = data,
               .type = w.info.type,
+              .scales = w.info.scales_from(piece.row0),
               .rows = piece.rows,
               .k = k,
               .y = y + row,
@@ -181,7 +182,8 @@ Status StreamingExecutor::embed_tile(const SequenceTile& tile, bool decoder, flo
     const uint64_t at = embedding.info.offset + static_cast<uint64_t>(order[i].first) * row.size();
     ASSAY_RETURN_IF_ERROR(model_.checkpoint.files[embedding.info.file]->read_at(at, row));
     embedding_bytes_read_ += row.size();
-    compute_.kernels->decode(embedding.info.type, row.data(), d, out);
+    decode_row(*compute_.kernels, embedding.info, static_cast<uint64_t>(order[i].first), row.data(),
+               {out, d});
   }
   finish_embedding(model_, weights_, compute_, positions, states);
   return ok_status();

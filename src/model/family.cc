@@ -201,6 +201,12 @@ class Binder {
                            std::string(type.name) + ", whose blocks do not fit " +
                            (transposed ? "a transposed matrix" : "the parts it is made of"));
     }
+    if (info.scales != nullptr && (transposed || storage == Storage::kPerHead)) {
+      return unimplemented(c_.path + ": tensor " + info.name +
+                           " has scales beside it, which is not supported for a matrix that is " +
+                           (transposed ? "stored transposed" : "made of the heads of q, k and v"));
+    }
+    info.scales_row0 = share.before;
     info.shape = vector ? std::vector<uint64_t>{rows} : std::vector<uint64_t>{rows, columns};
     const uint64_t element = type.block_bytes;  // of the types whose blocks are one element
     const uint64_t row_size = vector && type.block_elements == 1

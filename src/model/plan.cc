@@ -141,6 +141,7 @@ uint64_t resident_bytes(const Model& model) {
   bytes += uint64_t{1024} * model.tensors.size();
   for (const BoundTensor& tensor : model.tensors) {
     if (is_resident(tensor)) bytes += 4 * tensor.info.elements();
+    if (tensor.info.scales != nullptr) bytes += 4 * tensor.info.scales->values.size();
   }
   // Pieces, scores, kinds, look-up tables, and the metadata they were read from.
   if (model.tokenizer != nullptr) bytes += uint64_t{320} * model.tokenizer->size();

@@ -26,7 +26,7 @@ constexpr std::array kStoredTypes = {
     StoredType{"I64", 8},
     StoredType{"I32", 4},
     StoredType{"I16", 2},
-    StoredType{"I8", 1},
+    StoredType{"I8", 1, DType::kI8},
     StoredType{"U64", 8},
     StoredType{"U32", 4},
     StoredType{"U16", 2},
@@ -109,6 +109,20 @@ Result<Entry> read_entry(std::string_view text, const std::string& where) {
   return entry;
 }
 
+// bitsandbytes writes one byte beside each I8 matrix: in which order its elements lie. 0 is row
+// after row; other orders are those of old GPUs.
+constexpr std::string_view kFormatEnding = ".weight_format";
+Status check_weight_format(const ByteSource& source, uint64_t at, uint64_t bytes,
+                           const std::string& where) {
+  if (bytes != 1) return data_loss(where + " has " + std::to_string(bytes) + " bytes, not 1");
+  uint8_t format = 0;
+  ASSAY_RETURN_IF_ERROR(source.read_at(at, {&format, 1}));
+  if (format == 0) return ok_status();
+  return unimplemented(where + " is " + std::to_string(format) +
+                       ": the elements do not lie row after row; save the model again with a "
+                       "current version of bitsandbytes");
+}
+
 Status check_metadata(std::string_view text, const std::string& where) {
   return json_members(text, where, [&](const std::string& key, std::string_view value) -> Status {
     ASSAY_ASSIGN_OR_RETURN(const Json json, parse_json(value, where, {.depth_max = 2}));
@@ -145,7 +159,8 @@ Result<std::string> read_header(const ByteSource& source, uint64_t& data_at) {
 }  // namespace
 
 bool is_non_weight_tensor(std::string_view name) {
-  return std::any_of(kNonWeightEndings.begin(), kNonWeightEndings.end(),
+  return name.ends_with(kFormatEnding) ||
+         std::any_of(kNonWeightEndings.begin(), kNonWeightEndings.end(),
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
@@ -162,6 +177,7 @@ Result<std::map<std::string, TensorInfo>> parse_safetensors(const ByteSource& so
 
   std::map<std::string, TensorInfo> tensors;
   std::vector<std::pair<std::string, TensorExtent>> ranges;
+  std::vector<std::pair<std::string, TensorExtent>> formats;
   const auto add = [&](const std::string& name, std::string_view value) -> Status {
     if (name == "__metadata__") return check_metadata(value, header + ", __metadata__");
     ASSAY_RETURN_IF_ERROR(check_name(name, kTensorNameBytesMax, header + ", tensor name"));
@@ -186,6 +202,8 @@ Result<std::map<std::string, TensorInfo>> parse_safetensors(const ByteSource& so
                                        .file = 0,
                                        .offset = data_at + entry.begin,
                                        .bytes = bytes});
+    } else if (name.ends_with(kFormatEnding)) {
+      formats.push_back({name, {{}, data_at + entry.begin, bytes}});
     } else if (!is_non_weight_tensor(name)) {
       return unimplemented(where + " has the type " + std::string(entry.type->name) +
                            ", which is not supported; supported are " + supported_types());
@@ -205,6 +223,11 @@ Result<std::map<std::string, TensorInfo>> parse_safetensors(const ByteSource& so
   if (used != data_bytes) {
     return data_loss(source.name() + ": " + std::to_string(data_bytes - used) +
                      " bytes after the last tensor belong to none");
+  }
+  // Now that every extent is known to lie in the file.
+  for (const auto& [name, range] : formats) {
+    ASSAY_RETURN_IF_ERROR(check_weight_format(source, range.offset, range.bytes,
+                                              header + ", tensor " + in_quotes(name)));
   }
   return tensors;
 }

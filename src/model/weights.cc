@@ -6,7 +6,15 @@
 #include <cstring>
 #include <mutex>
 
+#include "tensor/matmul.h"
+
 namespace assay {
+
+void decode_row(const Kernels& kernels, const TensorInfo& tensor, uint64_t row,
+                const uint8_t* stored, std::span<float> out) {
+  kernels.decode(tensor.type, stored, out.size(), out.data());
+  apply_scales(tensor.scales_from(row), 0, out);
+}
 
 namespace {
 
@@ -67,7 +75,7 @@ Status check_finite(const Model& model, const BoundTensor& tensor, uint64_t row0
     std::vector<float> row(k);
     for (size_t r = begin; r < end; ++r) {
       const uint8_t* const stored = bytes.data() + r * stride;
-      compute.kernels->decode(tensor.info.type, stored, k, row.data());
+      decode_row(*compute.kernels, tensor.info, row0 + r, stored, row);
       Status status = check_finite_row(model, tensor, row0 + r, stored, row);
       if (status.ok()) continue;
       const std::lock_guard lock(mutex);
@@ -176,7 +184,8 @@ Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& 
   compute.kernels->decode(tensor.info.type, bytes.data(), values.size(), values.data());
   const size_t columns = tensor.info.columns();
   for (size_t row = 0; row < tensor.info.rows(); ++row) {
-    const std::span<const float> row_values(&values[row * columns], columns);
+    const std::span<float> row_values(&values[row * columns], columns);
+    apply_scales(tensor.info.scales_from(row), 0, row_values);
     ASSAY_RETURN_IF_ERROR(
         check_finite_row(model, tensor, row, bytes.data() + row * stride_of(tensor), row_values));
   }

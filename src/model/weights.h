@@ -58,6 +58,11 @@ uint64_t stride_of(const BoundTensor& tensor);
 // that of the widest: narrower matrices are decoded in panels of more rows.
 size_t matmul_scratch_floats_max(const Model& model);
 
+// One row as stored to the values that the matrix product multiplies by: decoded, and times its
+// scales where the tensor has them. Shapes: out[columns].
+void decode_row(const Kernels& kernels, const TensorInfo& tensor, uint64_t row,
+                const uint8_t* stored, std::span<float> out);
+
 // Decodes rows [row0, …) of the tensor given as stored and checks that every value is finite.
 // Errors: DATA_LOSS naming file, tensor, row, column and value; of a quantised type the block and
 // which of its scales it is.
