@@ -28,19 +28,25 @@ bool is_ascii(std::string_view text) {
                      [](char c) { return static_cast<uint8_t>(c) < 0x80; });
 }
 
-// The canonical order of marks. utf8proc's own is a bubble sort, which is quadratic for a long run
-// of marks; this one is not.
+// The canonical order of marks: by combining class, otherwise as they stood. utf8proc's own is a
+// bubble sort, which is quadratic for a long run of marks; this one is not.
 void sort_marks(std::vector<int32_t>& points) {
+  constexpr int kPointBits = 21;
+  constexpr int kClassAt = 56;
+  std::vector<uint64_t> keys;  // class, place, code point: distinct, so any sort is stable
+  const auto starts = [](int32_t c) { return combining_class(c) == 0; };
   for (auto at = points.begin(); at != points.end();) {
-    if (combining_class(*at) == 0) {
-      ++at;
-      continue;
+    const auto end = std::find_if(at, points.end(), starts);
+    keys.clear();
+    for (auto mark = at; mark != end; ++mark) {
+      keys.push_back(uint64_t{combining_class(*mark)} << kClassAt |
+                     uint64_t{keys.size()} << kPointBits | static_cast<uint64_t>(*mark));
     }
-    const auto end =
-        std::find_if(at, points.end(), [](int32_t c) { return combining_class(c) == 0; });
-    std::stable_sort(at, end,
-                     [](int32_t a, int32_t b) { return combining_class(a) < combining_class(b); });
-    at = end;
+    std::sort(keys.begin(), keys.end());
+    std::transform(keys.begin(), keys.end(), at, [](uint64_t key) {
+      return static_cast<int32_t>(key & ((uint64_t{1} << kPointBits) - 1));
+    });
+    at = std::find_if_not(end, points.end(), starts);
   }
 }
 
