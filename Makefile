@@ -70,11 +70,15 @@ format: ## clang-format on every source
 	@tools/setup format
 	@find src -name '*.h' -o -name '*.cc' | xargs -r clang-format-19 -i
 
-bench: setup ## Benchmarks; docs/benchmarks.md says what they measure
+bench: setup ## Benchmarks; PEER=1 also builds llama.cpp outside and runs it beside (slow)
 	@tools/setup bench
 	@cmake --preset bench --log-level=WARNING >/dev/null
 	@cmake --build --preset bench -j $(JOBS)
 	@tools/bench
+ifneq ($(PEER),)
+	@$(MAKE) --no-print-directory build
+	@tools/bench-llama-cpp
+endif
 
 soak: build ## Kill and resume verifications for MINUTES=10 or KILLS=100; vary threads and memory
 	@tools/soak $(if $(KILLS),--kills $(KILLS),--minutes $(MINUTES))

@@ -418,7 +418,8 @@ void add_synth(CLI::App& app, CommandLine& line) {
   add_read(sub, "--params", "COUNT", "How many parameters, like 300k, 350M or 1.1B",
            read_parsed(command->parameters, parse_params))
       ->required();
-  add_read(sub, "--type", "TYPE", "f32, f16 (default), bf16, q8_0 or q4_0",
+  add_read(sub, "--type", "TYPE",
+           "f32, f16 (default), bf16, or a quantised type of GGUF like q8_0, q4_1, q4_k, iq4_xs",
            read_dtype(command->type));
   add_read(sub, "--seed", "S", "The same seed gives the same bytes (default 0)",
            read_number<uint64_t>(command->seed, 0, std::numeric_limits<uint64_t>::max()));
