@@ -19,7 +19,7 @@ class ResidentMatrices : public MatrixSource {
   ResidentMatrices(ComputeContext& compute, const Model& model)
       : compute_(compute), scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)) {}
 
-  void put(const BoundTensor& tensor, Bytes bytes) { matrices_[&tensor] = std::move(bytes); }
+  void put(const BoundTensor& tensor, PageMemory memory) { matrices_[&tensor] = std::move(memory); }
   const uint8_t* get(const BoundTensor& tensor) const { return matrices_.at(&tensor).data(); }
 
   Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) override {
@@ -42,7 +42,7 @@ class ResidentMatrices : public MatrixSource {
 
  private:
   ComputeContext& compute_;
-  std::map<const BoundTensor*, Bytes> matrices_;
+  std::map<const BoundTensor*, PageMemory> matrices_;
   std::vector<float> scratch_;
 };
 
@@ -135,9 +135,9 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext&
   ASSAY_ASSIGN_OR_RETURN(s.weights, ResidentWeights::load(model, compute));
   for (const BoundTensor& tensor : model.tensors) {
     if (is_resident(tensor)) continue;
-    ASSAY_ASSIGN_OR_RETURN(Bytes bytes, read_tensor(model, tensor));
-    ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, bytes, compute));
-    s.matrices.put(tensor, std::move(bytes));
+    ASSAY_ASSIGN_OR_RETURN(PageMemory memory, read_tensor(model, tensor));
+    ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, memory.bytes(), compute));
+    s.matrices.put(tensor, std::move(memory));
   }
   return engine;
 }

@@ -10,24 +10,17 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/page_memory.h"
 #include "model/direct_file.h"
 
 namespace assay {
 namespace {
 
-struct FreeMemory {
-  void operator()(uint8_t* memory) const { std::free(memory); }
-};
-// Aligned, and with room around the panel for direct reads.
-using PanelMemory = std::unique_ptr<uint8_t[], FreeMemory>;
-
-PanelMemory allocate_panel(size_t bytes) {
-  constexpr size_t kPage = DirectFile::kAlignment;
-  const size_t room = DirectFile::kBytesBefore + bytes + kPage + DirectFile::kBytesBehind;
-  auto* memory =
-      static_cast<uint8_t*>(std::aligned_alloc(kPage, (room + kPage - 1) / kPage * kPage));
-  ASSAY_CHECK(memory != nullptr);
-  return PanelMemory(memory);
+// Room around the panel for direct reads.
+PageMemory allocate_panel(size_t bytes) {
+  static_assert(PageMemory::kPage % DirectFile::kAlignment == 0);
+  return PageMemory(DirectFile::kBytesBefore + bytes + DirectFile::kAlignment +
+                    DirectFile::kBytesBehind);
 }
 
 // Reads panels, on the reader's thread.
@@ -90,7 +83,7 @@ class PanelReader {
 struct PanelStream::Shared {
   enum class BufferState { kFree, kReading, kReady, kHeld };
   struct Buffer {
-    PanelMemory memory;
+    PageMemory memory;
     BufferState state = BufferState::kFree;
     ByteSpan panel;
     uint64_t sequence = 0;  // of the panel in it
@@ -130,7 +123,7 @@ struct PanelStream::Shared {
       buffer.state = BufferState::kReading;
       buffer.sequence = sequence_read++;
       lock.unlock();
-      Result<ByteSpan> read = panel_reader.read(panel, buffer.memory.get());
+      Result<ByteSpan> read = panel_reader.read(panel, buffer.memory.data());
       lock.lock();
       buffer.status = read.ok() ? ok_status() : read.status();
       buffer.panel = read.ok() ? *read : ByteSpan();

@@ -159,19 +159,19 @@ void transpose_rows(const BoundTensor& tensor, ByteSpan panel, std::span<uint8_t
   }
 }
 
-Result<Bytes> read_tensor(const Model& model, const BoundTensor& tensor) {
-  Bytes bytes(tensor.info.bytes);
+Result<PageMemory> read_tensor(const Model& model, const BoundTensor& tensor) {
+  PageMemory memory(tensor.info.bytes);
+  const std::span<uint8_t> bytes = memory.bytes();
   std::vector<Extent> extents;
   append_extents(model, tensor, 0, tensor.info.rows(), extents);
   size_t at = 0;
   for (const Extent& extent : extents) {
-    ASSAY_RETURN_IF_ERROR(
-        extent.file->read_at(extent.offset, std::span(bytes).subspan(at, extent.bytes)));
+    ASSAY_RETURN_IF_ERROR(extent.file->read_at(extent.offset, bytes.subspan(at, extent.bytes)));
     at += extent.bytes;
   }
-  if (tensor.placement.transposed_width == 0) return bytes;
-  Bytes rows(bytes.size());
-  transpose_rows(tensor, bytes, rows);
+  if (tensor.placement.transposed_width == 0) return memory;
+  PageMemory rows(bytes.size());
+  transpose_rows(tensor, bytes, rows.bytes());
   return rows;
 }
 
@@ -179,7 +179,7 @@ namespace {
 
 Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& tensor,
                                          ComputeContext& compute) {
-  ASSAY_ASSIGN_OR_RETURN(const Bytes bytes, read_tensor(model, tensor));
+  ASSAY_ASSIGN_OR_RETURN(const PageMemory bytes, read_tensor(model, tensor));
   std::vector<float> values(tensor.info.elements());
   compute.kernels->decode(tensor.info.type, bytes.data(), values.size(), values.data());
   const size_t columns = tensor.info.columns();
