@@ -49,23 +49,6 @@ Status read_merges(const Json& model, const std::string& source, std::vector<std
   return ok_status();
 }
 
-TokenId id_of(const Vocabulary& vocabulary, const std::string& text) {
-  if (text.empty()) return -1;
-  const auto at = std::find_if(vocabulary.tokens.begin(), vocabulary.tokens.end(),
-                               [&](const VocabularyToken& token) { return token.text == text; });
-  return at == vocabulary.tokens.end() ? -1 : static_cast<TokenId>(at - vocabulary.tokens.begin());
-}
-
-// Where a template does not say which tokens these are.
-void read_hints(const TokenizerHints& hints, Vocabulary& vocabulary) {
-  if (vocabulary.bos < 0) {
-    vocabulary.bos = hints.bos >= 0 ? hints.bos : id_of(vocabulary, hints.bos_text);
-  }
-  if (vocabulary.eos < 0) {
-    vocabulary.eos = hints.eos >= 0 ? hints.eos : id_of(vocabulary, hints.eos_text);
-  }
-}
-
 // The lines of merges.txt, without the first one that says "#version".
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> out;
@@ -96,9 +79,9 @@ Result<BpeVocabulary> read_bpe_json(const TokenizerSections& sections, const Tok
   static_cast<Vocabulary&>(out) = std::move(reader.vocabulary());
   ASSAY_ASSIGN_OR_RETURN(out.normalizer,
                          read_normalizer(json_member(sections.root, "normalizer"), source));
-  out.unknown = id_of(out, json_string_or(sections.model, "unk_token", ""));
+  out.unknown = token_id_of(out, json_string_or(sections.model, "unk_token", ""));
   out.ignore_merges = json_bool_or(sections.model, "ignore_merges", false);
-  read_hints(hints, out);
+  read_special_hints(hints, out);
   ASSAY_RETURN_IF_ERROR(read_merges(sections.model, source, out.merges));
   return out;
 }
@@ -115,10 +98,10 @@ Result<BpeVocabulary> parse_vocab_and_merges(std::string_view vocab, std::string
   static_cast<Vocabulary&>(out) = std::move(reader.vocabulary());
   out.merges = lines_of(merges);
   out.pre_tokenizer.steps = {{.pattern = kGpt2Pattern}};
-  read_hints(hints, out);
+  read_special_hints(hints, out);
   // These files do not say what is special: the ends of a text are.
   const auto size = static_cast<TokenId>(out.tokens.size());
-  for (const TokenId id : {out.bos, out.eos, id_of(out, "<|endoftext|>")}) {
+  for (const TokenId id : {out.bos, out.eos, token_id_of(out, "<|endoftext|>")}) {
     if (id < 0 || id >= size) continue;
     VocabularyToken& token = out.tokens[static_cast<size_t>(id)];
     token.kind = TokenKind::kControl;

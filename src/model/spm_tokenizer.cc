@@ -12,40 +12,11 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kDigestDomain = "assay.tokenizer.v1";
-// What SentencePiece shows for an unknown token: U+2047 between spaces.
-constexpr std::string_view kUnknownSurface = " \xE2\x81\x87 ";
 
 // Pieces that text can turn into; the others (control, byte, unknown) are never spelled by text.
 bool comes_from_text(TokenKind kind) {
   return kind == TokenKind::kNormal || kind == TokenKind::kUserDefined ||
          kind == TokenKind::kUnused;
-}
-
-std::string unescaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    if (text.starts_with(kMetaSpace)) {
-      out.push_back(' ');
-      text.remove_prefix(kMetaSpace.size());
-    } else {
-      out.push_back(text.front());
-      text.remove_prefix(1);
-    }
-  }
-  return out;
-}
-
-// The value of "<0x0A>", or -1 for any other spelling.
-int byte_value(std::string_view text) {
-  if (text.size() != 6 || !text.starts_with("<0x") || text.back() != '>') return -1;
-  int value = 0;
-  for (const char c : text.substr(3, 2)) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
 }
 
 std::string quoted_piece(const std::string& source, size_t id) {
@@ -106,10 +77,11 @@ class SpmTokenizer::Merger {
 
   void split(std::string_view text) {
     while (!text.empty()) {
-      size_t bytes = tokenizer_.user_defined_prefix(text);
-      const bool frozen = bytes != 0;
+      const PrefixIndex::Entry* user_defined = tokenizer_.user_defined_.longest_prefix(text);
+      const bool frozen = user_defined != nullptr;
       // A byte that is no UTF-8 is a symbol of its own: no piece has it, so it falls back.
-      if (!frozen) bytes = std::max<size_t>(utf8_prefix(text), 1);
+      const size_t bytes =
+          frozen ? user_defined->text.size() : std::max<size_t>(utf8_prefix(text), 1);
       const int32_t at = index(symbols_.size());
       symbols_.push_back({text.substr(0, bytes), at - 1, at + 1, frozen});
       text.remove_prefix(bytes);
@@ -236,11 +208,12 @@ Status SpmTokenizer::index_pieces(const std::string& source) {
   bytes_.reserve(pieces.size());
   ids_.reserve(pieces.size());
   size_t byte_tokens = 0;
+  std::vector<PrefixIndex::Entry> user_defined;
   for (size_t i = 0; i < pieces.size(); ++i) {
     const SpmPiece& piece = pieces[i];
     const auto id = static_cast<TokenId>(i);
     if (piece.kind == TokenKind::kByte) {
-      const int value = byte_value(piece.text);
+      const int value = byte_token_value(piece.text);
       if (value < 0) {
         return data_loss(quoted_piece(source, i) + " is a byte token but is spelled " +
                          in_quotes(piece.text) + ", not for example \"<0x0A>\"");
@@ -255,17 +228,17 @@ Status SpmTokenizer::index_pieces(const std::string& source) {
       bytes_.emplace_back(1, static_cast<char>(static_cast<uint8_t>(value)));
       continue;
     }
-    bytes_.push_back(unescaped(piece.text));
+    bytes_.push_back(unescaped_spaces(piece.text));
     if (!comes_from_text(piece.kind)) continue;
     const auto [other, inserted] = ids_.emplace(piece.text, id);
     if (!inserted) {
       return data_loss(quoted_piece(source, i) + " " + in_quotes(piece.text) +
                        " is there twice: also " + std::to_string(other->second));
     }
-    if (piece.kind == TokenKind::kUserDefined) user_defined_.push_back(piece.text);
+    if (piece.kind == TokenKind::kUserDefined) user_defined.push_back({piece.text, id});
     piece_bytes_max_ = std::max(piece_bytes_max_, piece.text.size());
   }
-  std::sort(user_defined_.begin(), user_defined_.end());
+  user_defined_ = PrefixIndex(std::move(user_defined));
   if (byte_tokens != 0 && byte_tokens != 256) {
     return data_loss(source + ": " + std::to_string(byte_tokens) +
                      " byte tokens; expected 256 or none");
@@ -336,62 +309,13 @@ TokenKind SpmTokenizer::token_kind(TokenId id) const {
   return vocabulary_.pieces[static_cast<size_t>(id)].kind;
 }
 
-// Spaces become U+2581, and the text gets its prefix. Empty stays empty.
-std::string SpmTokenizer::normalize(std::string_view text) const {
-  if (vocabulary_.collapse_spaces) {
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  }
-  if (text.empty()) return {};
-  std::string out;
-  out.reserve(text.size() + text.size() / 2 + kMetaSpace.size());
-  if (vocabulary_.space_prefix == SpacePrefix::kAlways ||
-      (vocabulary_.space_prefix == SpacePrefix::kUnlessPresent && text.front() != ' ' &&
-       !text.starts_with(kMetaSpace))) {
-    out += kMetaSpace;
-  }
-  bool last_space = false;
-  for (const char c : text) {
-    if (c != ' ') {
-      out.push_back(c);
-    } else if (!last_space || !vocabulary_.collapse_spaces) {
-      out += kMetaSpace;
-    }
-    last_space = c == ' ';
-  }
-  while (vocabulary_.collapse_spaces && out.ends_with(kMetaSpace)) {
-    out.resize(out.size() - kMetaSpace.size());
-  }
-  return out;
-}
-
-// Bytes of the longest user-defined piece that text starts with; 0 when there is none.
-// Cost: O(length of the piece * log of their number).
-size_t SpmTokenizer::user_defined_prefix(std::string_view text) const {
-  auto low = user_defined_.begin();
-  auto high = user_defined_.end();
-  size_t longest = 0;
-  // [low, high) are the pieces that agree with the first `at` bytes of text; sorted, so the one
-  // that ends there is the first.
-  for (size_t at = 0; low != high && at < text.size(); ++at) {
-    const auto key = static_cast<uint8_t>(text[at]);
-    const auto byte_at = [at](std::string_view piece) {
-      return piece.size() > at ? static_cast<int>(static_cast<uint8_t>(piece[at])) : -1;
-    };
-    low = std::lower_bound(low, high, key,
-                           [&](std::string_view piece, uint8_t k) { return byte_at(piece) < k; });
-    high = std::upper_bound(low, high, key,
-                            [&](uint8_t k, std::string_view piece) { return k < byte_at(piece); });
-    if (low != high && low->size() == at + 1) longest = at + 1;
-  }
-  return longest;
-}
-
 Result<std::vector<TokenId>> SpmTokenizer::encode(std::string_view text) const {
   if (text.size() > kTextBytesMax) {
     return invalid_argument("text of " + format_size(text.size()) + "; at most " +
                             format_size(kTextBytesMax) + " are encoded at once");
   }
-  const std::string normalized = normalize(text);
+  const std::string normalized =
+      escaped_spaces(text, vocabulary_.space_prefix, vocabulary_.collapse_spaces);
   return Merger(*this, normalized).run();
 }
 

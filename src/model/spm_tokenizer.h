@@ -13,15 +13,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/meta_space.h"
+#include "model/prefix_index.h"
 #include "model/tokenizer.h"
 
 namespace assay {
-
-inline constexpr std::string_view kMetaSpace = "\xE2\x96\x81";  // U+2581, stands for a space
-
-// What is put before a text, so that a word is the same piece at its start and after a space.
-// The values are part of the tokenizer digest.
-enum class SpacePrefix : uint8_t { kNone = 0, kAlways = 1, kUnlessPresent = 2 };
 
 struct SpmPiece {
   std::string text;  // as the file spells it: U+2581 for a space, "<0x0A>" for a byte
@@ -73,8 +69,6 @@ class SpmTokenizer final : public Tokenizer {
   Status index_pieces(const std::string& source);
   void rank_pieces();
   void compute_digest();
-  std::string normalize(std::string_view text) const;
-  size_t user_defined_prefix(std::string_view text) const;
 
   static constexpr uint32_t kNoRank = 0xFFFFFFFF;
 
@@ -85,7 +79,7 @@ class SpmTokenizer final : public Tokenizer {
   std::vector<uint32_t> ranks_;
   // The pieces that text can turn into: normal, user-defined and unused ones.
   std::unordered_map<std::string_view, TokenId> ids_;
-  std::vector<std::string_view> user_defined_;  // sorted
+  PrefixIndex user_defined_;
   std::array<TokenId, 256> byte_ids_{};
   bool byte_fallback_ = false;
   size_t piece_bytes_max_ = 0;

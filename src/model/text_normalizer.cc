@@ -16,7 +16,7 @@ Status too_long() {
 std::string bert_clean(std::string_view text) {
   const std::string kept = filtered(text, [](uint32_t c) {
     const bool is_space = c == '\t' || c == '\n' || c == '\r';
-    return c != 0 && c != 0xFFFD && (is_space || !is_other(c));
+    return c != 0 && c != 0xFFFD && (is_space || !is_control(c));
   });
   std::string out;
   out.reserve(kept.size());

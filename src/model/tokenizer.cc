@@ -77,8 +77,10 @@ Result<AnyVocabulary> read_folder(const FolderFiles& files, const TokenizerHints
   if (path_exists(files.model)) {
     source = files.model;
     ASSAY_ASSIGN_OR_RETURN(const Bytes content, read_whole_file(source, kTokenizerModelBytesMax));
-    ASSAY_ASSIGN_OR_RETURN(SpmVocabulary vocabulary, parse_tokenizer_model(content, source));
-    return AnyVocabulary(std::move(vocabulary));
+    ASSAY_ASSIGN_OR_RETURN(AnyVocabulary vocabulary, parse_tokenizer_model(content, source));
+    // A unigram model does not know the tokens that the library puts around a text.
+    const bool complete = std::holds_alternative<SpmVocabulary>(vocabulary);
+    if (complete || !path_exists(files.json)) return vocabulary;
   }
   if (path_exists(files.json)) {
     source = files.json;

@@ -3,9 +3,12 @@
 #include <optional>
 
 #include "model/bpe_tokenizer.h"
+#include "model/meta_space.h"
 #include "model/pre_tokenizer.h"
 #include "model/spm_tokenizer.h"
 #include "model/tensor_rules.h"
+#include "model/unigram_tokenizer.h"
+#include "model/word_piece_tokenizer.h"
 
 namespace assay {
 namespace {
@@ -129,6 +132,21 @@ TokenId first_unknown(const std::vector<SpmPiece>& pieces) {
   return -1;
 }
 
+struct SpaceOptions {
+  SpacePrefix prefix;
+  bool collapse;
+};
+
+Result<SpaceOptions> read_space_options(const Checkpoint& checkpoint) {
+  ASSAY_ASSIGN_OR_RETURN(const auto prefix,
+                         optional_meta<bool>(checkpoint, "tokenizer.ggml.add_space_prefix"));
+  ASSAY_ASSIGN_OR_RETURN(
+      const auto collapse,
+      optional_meta<bool>(checkpoint, "tokenizer.ggml.remove_extra_whitespaces"));
+  return SpaceOptions{.prefix = prefix.value_or(true) ? SpacePrefix::kAlways : SpacePrefix::kNone,
+                      .collapse = collapse.value_or(false)};
+}
+
 Result<std::unique_ptr<Tokenizer>> spm_from_gguf(const Checkpoint& checkpoint) {
   SpmVocabulary vocabulary;
   ASSAY_ASSIGN_OR_RETURN(vocabulary.pieces, gguf_pieces(checkpoint));
@@ -143,14 +161,10 @@ Result<std::unique_ptr<Tokenizer>> spm_from_gguf(const Checkpoint& checkpoint) {
       optional_id(checkpoint, "tokenizer.ggml.unknown_token_id", first_unknown(vocabulary.pieces)));
   ASSAY_ASSIGN_OR_RETURN(const auto add_bos,
                          optional_meta<bool>(checkpoint, "tokenizer.ggml.add_bos_token"));
-  ASSAY_ASSIGN_OR_RETURN(const auto prefix,
-                         optional_meta<bool>(checkpoint, "tokenizer.ggml.add_space_prefix"));
-  ASSAY_ASSIGN_OR_RETURN(
-      const auto collapse,
-      optional_meta<bool>(checkpoint, "tokenizer.ggml.remove_extra_whitespaces"));
+  ASSAY_ASSIGN_OR_RETURN(const SpaceOptions spaces, read_space_options(checkpoint));
   vocabulary.add_bos = add_bos.value_or(true);
-  vocabulary.space_prefix = prefix.value_or(true) ? SpacePrefix::kAlways : SpacePrefix::kNone;
-  vocabulary.collapse_spaces = collapse.value_or(false);
+  vocabulary.space_prefix = spaces.prefix;
+  vocabulary.collapse_spaces = spaces.collapse;
   return SpmTokenizer::create(std::move(vocabulary), checkpoint.path);
 }
 
@@ -202,6 +216,93 @@ Result<std::unique_ptr<Tokenizer>> bpe_from_gguf(const Checkpoint& checkpoint) {
   return BpeTokenizer::create(std::move(vocabulary), checkpoint.path);
 }
 
+// The converter writes a word's first token after U+2581 and drops "##" from the others; tokens in
+// brackets it leaves alone.
+void spell_as_word_pieces(std::vector<VocabularyToken>& tokens) {
+  for (VocabularyToken& token : tokens) {
+    if (token.kind != TokenKind::kNormal) continue;
+    if (token.text.starts_with(kMetaSpace)) {
+      token.text.erase(0, kMetaSpace.size());
+    } else if (!token.text.starts_with('[') || !token.text.ends_with(']')) {
+      token.text.insert(0, kContinuation);
+    }
+  }
+}
+
+// The first of the fields that is there.
+Result<TokenId> first_id(const Checkpoint& checkpoint, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (checkpoint.has_meta(name)) return optional_id(checkpoint, name, -1);
+  }
+  return -1;
+}
+
+Result<std::unique_ptr<Tokenizer>> word_piece_from_gguf(const Checkpoint& checkpoint) {
+  WordPieceVocabulary vocabulary;
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.tokens, gguf_tokens(checkpoint));
+  spell_as_word_pieces(vocabulary.tokens);
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.unknown,
+                         optional_id(checkpoint, "tokenizer.ggml.unknown_token_id", -1));
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.bos, first_id(checkpoint, {"tokenizer.ggml.cls_token_id",
+                                                               "tokenizer.ggml.bos_token_id"}));
+  // The field's name is spelled so in the files.
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.eos, first_id(checkpoint, {"tokenizer.ggml.seperator_token_id",
+                                                               "tokenizer.ggml.eos_token_id"}));
+  ASSAY_RETURN_IF_ERROR(read_add_flags(checkpoint, vocabulary, {.bos = true, .eos = true}));
+  // GGUF does not say how texts are normalised; every reader of such files takes them as uncased.
+  vocabulary.normalizer = bert_normalizer();
+  return WordPieceTokenizer::create(std::move(vocabulary), checkpoint.path);
+}
+
+// tokenizer.ggml.precompiled_charsmap: bytes, which GGUF has as signed or unsigned ones.
+Status read_char_map(const Checkpoint& checkpoint, NormalizerSpec& normalizer) {
+  const std::string field = "tokenizer.ggml.precompiled_charsmap";
+  if (!checkpoint.has_meta(field)) return ok_status();
+  ASSAY_ASSIGN_OR_RETURN(const auto* values, meta_array<std::vector<int64_t>>(checkpoint, field));
+  if (values->empty()) return ok_status();
+  NormalizerStep step{.kind = NormalizerKind::kCharMap};
+  step.content.reserve(values->size());
+  for (const int64_t value : *values) {
+    if (value < -128 || value > 255) {
+      return data_loss(checkpoint.path + ": " + field + " has the value " + std::to_string(value) +
+                       ", which is no byte");
+    }
+    step.content.push_back(static_cast<char>(static_cast<uint8_t>(value & 0xFF)));
+  }
+  normalizer.push_back(std::move(step));
+  return ok_status();
+}
+
+Result<std::unique_ptr<Tokenizer>> unigram_from_gguf(const Checkpoint& checkpoint) {
+  UnigramVocabulary vocabulary;
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.tokens, gguf_tokens(checkpoint));
+  ASSAY_RETURN_IF_ERROR(read_scores(checkpoint, vocabulary.tokens));
+  ASSAY_RETURN_IF_ERROR(read_char_map(checkpoint, vocabulary.normalizer));
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.bos,
+                         optional_id(checkpoint, "tokenizer.ggml.bos_token_id", -1));
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.eos,
+                         optional_id(checkpoint, "tokenizer.ggml.eos_token_id", -1));
+  ASSAY_ASSIGN_OR_RETURN(vocabulary.unknown,
+                         optional_id(checkpoint, "tokenizer.ggml.unknown_token_id", -1));
+  for (size_t i = 0; i < vocabulary.tokens.size() && vocabulary.unknown < 0; ++i) {
+    if (vocabulary.tokens[i].kind == TokenKind::kUnknown) {
+      vocabulary.unknown = static_cast<TokenId>(i);
+    }
+  }
+  ASSAY_RETURN_IF_ERROR(read_add_flags(checkpoint, vocabulary, {.bos = false, .eos = true}));
+  ASSAY_ASSIGN_OR_RETURN(const SpaceOptions spaces, read_space_options(checkpoint));
+  vocabulary.space_prefix =
+      spaces.prefix == SpacePrefix::kNone ? SpacePrefix::kNone : SpacePrefix::kUnlessPresent;
+  // The steps that stand for it in the tokenizer.json that such a file was converted from.
+  if (spaces.collapse) {
+    vocabulary.normalizer.push_back({.kind = NormalizerKind::kStripRight});
+    vocabulary.normalizer.push_back({.kind = NormalizerKind::kReplace,
+                                     .pattern = " {2,}",
+                                     .content = std::string(kMetaSpace)});
+  }
+  return UnigramTokenizer::create(std::move(vocabulary), checkpoint.path);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> open_gguf_tokenizer(const Checkpoint& checkpoint) {
@@ -215,8 +316,11 @@ Result<std::unique_ptr<Tokenizer>> open_gguf_tokenizer(const Checkpoint& checkpo
   }
   if (model == "llama") return spm_from_gguf(checkpoint);
   if (model == "gpt2") return bpe_from_gguf(checkpoint);
+  if (model == "bert") return word_piece_from_gguf(checkpoint);
+  if (model == "t5") return unigram_from_gguf(checkpoint);
   return unimplemented(checkpoint.path + ": " + field + " is " + in_quotes(model) +
-                       "; supported: llama (SentencePiece BPE), gpt2 (byte-level BPE)");
+                       "; supported: llama (SentencePiece BPE), gpt2 (byte-level BPE), bert "
+                       "(WordPiece), t5 (SentencePiece unigram)");
 }
 
 }  // namespace assay

@@ -4,6 +4,8 @@
 #include "model/spm_json.h"
 #include "model/tensor_rules.h"
 #include "model/tokenizer_json_parts.h"
+#include "model/unigram_json.h"
+#include "model/word_piece_json.h"
 
 namespace assay {
 
@@ -17,9 +19,18 @@ Result<AnyVocabulary> parse_tokenizer_json(std::string_view text, const Tokenize
   // Files of old versions leave the type out; only BPE has merges.
   const bool has_merges = json_member(sections.model, "merges") != nullptr;
   const std::string type = json_string_or(sections.model, "type", has_merges ? "BPE" : "missing");
+  if (type == "WordPiece") {
+    ASSAY_ASSIGN_OR_RETURN(WordPieceVocabulary word_piece,
+                           read_word_piece_json(sections, hints, source));
+    return AnyVocabulary(std::move(word_piece));
+  }
+  if (type == "Unigram") {
+    ASSAY_ASSIGN_OR_RETURN(UnigramVocabulary unigram, read_unigram_json(sections, hints, source));
+    return AnyVocabulary(std::move(unigram));
+  }
   if (type != "BPE") {
     return unimplemented(source + ": a tokenizer of model.type " + in_quotes(type) +
-                         "; supported: BPE");
+                         "; supported: BPE, Unigram, WordPiece");
   }
   if (has_pre_tokenizer(json_member(sections.root, "pre_tokenizer"), "ByteLevel")) {
     ASSAY_ASSIGN_OR_RETURN(BpeVocabulary bpe, read_bpe_json(sections, hints, source));
@@ -27,34 +38,6 @@ Result<AnyVocabulary> parse_tokenizer_json(std::string_view text, const Tokenize
   }
   ASSAY_ASSIGN_OR_RETURN(SpmVocabulary spm, read_spm_json(sections, hints, source));
   return AnyVocabulary(std::move(spm));
-}
-
-void set_add_bos(AnyVocabulary& vocabulary, bool add_bos) {
-  std::visit([&](auto& v) { v.add_bos = add_bos; }, vocabulary);
-}
-
-void set_add_eos(AnyVocabulary& vocabulary, bool add_eos) {
-  std::visit(
-      [&](auto& v) {
-        if constexpr (std::is_base_of_v<Vocabulary, std::remove_reference_t<decltype(v)>>) {
-          v.add_eos = add_eos;
-        }
-      },
-      vocabulary);
-}
-
-Result<std::unique_ptr<Tokenizer>> create_tokenizer(AnyVocabulary vocabulary,
-                                                    const std::string& source) {
-  struct Create {
-    const std::string& source;
-    Result<std::unique_ptr<Tokenizer>> operator()(SpmVocabulary&& v) const {
-      return SpmTokenizer::create(std::move(v), source);
-    }
-    Result<std::unique_ptr<Tokenizer>> operator()(BpeVocabulary&& v) const {
-      return BpeTokenizer::create(std::move(v), source);
-    }
-  };
-  return std::visit(Create{source}, std::move(vocabulary));
 }
 
 }  // namespace assay

@@ -1,18 +1,14 @@
 // The tokenizer files of a Hugging Face folder: tokenizer.json, which holds any kind of tokenizer,
 // and the vocab.json with merges.txt that came before it. Each kind has its reader: spm_json.h,
-// bpe_json.h. Tested in tokenizer_json_test.cc, tokenizer_test.cc and for each reader beside it;
-// fuzzed in tokenizer_fuzz.cc.
+// bpe_json.h, word_piece_json.h, unigram_json.h. Tested in tokenizer_json_test.cc,
+// tokenizer_test.cc and for each reader beside it; fuzzed in tokenizer_fuzz.cc.
 #pragma once
 
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "base/result.h"
-#include "model/bpe_tokenizer.h"
-#include "model/spm_tokenizer.h"
+#include "model/any_vocabulary.h"
 
 namespace assay {
 
@@ -27,8 +23,6 @@ struct TokenizerHints {
   std::string eos_text = {};
 };
 
-using AnyVocabulary = std::variant<SpmVocabulary, BpeVocabulary>;
-
 // source names the file in errors. Errors: DATA_LOSS for what is no such file (names the field);
 // UNIMPLEMENTED for a well-formed file of options that are not supported (names them).
 Result<AnyVocabulary> parse_tokenizer_json(std::string_view text, const TokenizerHints& hints,
@@ -37,12 +31,5 @@ Result<AnyVocabulary> parse_tokenizer_json(std::string_view text, const Tokenize
 Result<BpeVocabulary> parse_vocab_and_merges(std::string_view vocab, std::string_view merges,
                                              const TokenizerHints& hints,
                                              const std::string& source);
-
-void set_add_bos(AnyVocabulary& vocabulary, bool add_bos);
-void set_add_eos(AnyVocabulary& vocabulary, bool add_eos);  // nothing for SentencePiece BPE
-
-// Errors: as the create of each kind.
-Result<std::unique_ptr<Tokenizer>> create_tokenizer(AnyVocabulary vocabulary,
-                                                    const std::string& source);
 
 }  // namespace assay

@@ -101,6 +101,22 @@ Result<size_t> json_token_id(const Json& value, const std::string& source,
   return static_cast<size_t>(value.get<uint64_t>());
 }
 
+TokenId token_id_of(const Vocabulary& vocabulary, const std::string& text) {
+  if (text.empty()) return -1;
+  const auto at = std::find_if(vocabulary.tokens.begin(), vocabulary.tokens.end(),
+                               [&](const VocabularyToken& token) { return token.text == text; });
+  return at == vocabulary.tokens.end() ? -1 : static_cast<TokenId>(at - vocabulary.tokens.begin());
+}
+
+void read_special_hints(const TokenizerHints& hints, Vocabulary& vocabulary) {
+  if (vocabulary.bos < 0) {
+    vocabulary.bos = hints.bos >= 0 ? hints.bos : token_id_of(vocabulary, hints.bos_text);
+  }
+  if (vocabulary.eos < 0) {
+    vocabulary.eos = hints.eos >= 0 ? hints.eos : token_id_of(vocabulary, hints.eos_text);
+  }
+}
+
 Status JsonVocabularyReader::read_vocab_object(bool byte_fallback) {
   const std::string field = "model.vocab";
   if (sections_.vocab.empty()) return broken(field, "missing");

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "model/pre_tokenizer.h"
+#include "model/tokenizer_json.h"
 #include "model/vocabulary.h"
 
 namespace assay {
@@ -35,6 +36,11 @@ Status broken_field(const std::string& source, const std::string& field, const s
 // A token id. Errors: DATA_LOSS.
 Result<size_t> json_token_id(const Json& value, const std::string& source,
                              const std::string& field);
+
+// The id of the token with this text; -1 when there is none.
+TokenId token_id_of(const Vocabulary& vocabulary, const std::string& text);
+// bos and eos from the other files of the folder, where the post-processor does not name them.
+void read_special_hints(const TokenizerHints& hints, Vocabulary& vocabulary);
 
 // Fills a vocabulary in, part by part. Each: Errors: DATA_LOSS, naming source and field.
 class JsonVocabularyReader {

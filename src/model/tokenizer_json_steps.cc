@@ -169,7 +169,10 @@ class PreTokenizerReader {
       return ok_status();
     }
     if (type == "Whitespace") {
-      add(R"(\w+|[^\w\s]+)", SplitBehavior::kRemoved, true);
+      // Not Oniguruma's \w but that of another library: without fractions, with joiners.
+      add(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D}]+)"
+          R"(|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D}\s]+)",
+          SplitBehavior::kRemoved, true);
       return ok_status();
     }
     return not_supported(source_,

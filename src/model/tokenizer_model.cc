@@ -107,14 +107,17 @@ class WireReader {
 
 std::string text_of(const Field& field) { return {field.bytes.begin(), field.bytes.end()}; }
 
+constexpr uint64_t kUnigram = 1;
+constexpr uint64_t kBpe = 2;
+
 // The fields used, and their defaults where a file leaves them out (proto2).
 struct ModelFields {
-  uint64_t model_type = 1;  // unigram
+  uint64_t model_type = kUnigram;
   bool whitespace_as_suffix = false;
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;
-  bool has_charsmap = false;
+  std::string char_map;
   std::string bos_piece = "<s>";
   std::string eos_piece = "</s>";
 };
@@ -195,7 +198,7 @@ Status parse_normalizer_spec(WireReader reader, ModelFields& fields) {
       case 2:
         ASSAY_RETURN_IF_ERROR(
             reader.expect(field, Wire::kBytes, "normalizer_spec.precompiled_charsmap"));
-        fields.has_charsmap = !field.bytes.empty();
+        fields.char_map = text_of(field);
         break;
       case 3:
         ASSAY_RETURN_IF_ERROR(
@@ -220,18 +223,18 @@ Status parse_normalizer_spec(WireReader reader, ModelFields& fields) {
 }
 
 Status check_supported(const ModelFields& fields, const std::string& source) {
-  if (fields.model_type != 2) {
-    const char* name = fields.model_type == 1   ? "unigram"
-                       : fields.model_type == 3 ? "word"
+  if (fields.model_type != kUnigram && fields.model_type != kBpe) {
+    const char* name = fields.model_type == 3   ? "word"
                        : fields.model_type == 4 ? "char"
                                                 : "unknown";
     return unimplemented(source + ": trainer_spec.model_type is " +
-                         std::to_string(fields.model_type) + " (" + name + "); supported: 2 (BPE)");
+                         std::to_string(fields.model_type) + " (" + name +
+                         "); supported: 1 (unigram), 2 (BPE)");
   }
-  if (fields.has_charsmap) {
+  if (fields.model_type == kBpe && !fields.char_map.empty()) {
     return unimplemented(source +
-                         ": normalizer_spec.precompiled_charsmap is set; supported: identity "
-                         "normalisation");
+                         ": normalizer_spec.precompiled_charsmap is set; supported with BPE: "
+                         "identity normalisation");
   }
   if (fields.whitespace_as_suffix) {
     return unimplemented(source + ": trainer_spec.treat_whitespace_as_suffix is true");
@@ -250,9 +253,30 @@ TokenId control_id(const SpmVocabulary& vocabulary, const std::string& text) {
   return -1;
 }
 
+UnigramVocabulary unigram_of(SpmVocabulary pieces, ModelFields fields) {
+  UnigramVocabulary out;
+  out.tokens.reserve(pieces.pieces.size());
+  for (SpmPiece& piece : pieces.pieces) {
+    out.tokens.push_back({.text = std::move(piece.text),
+                          .kind = piece.kind,
+                          .score = piece.score,
+                          .find = default_find_rule(piece.kind)});
+  }
+  out.unknown = pieces.unknown;
+  out.bos = pieces.bos;
+  out.eos = pieces.eos;
+  out.space_prefix = pieces.space_prefix;
+  out.space_scope = SpaceScope::kText;
+  out.collapse_spaces = pieces.collapse_spaces;
+  if (!fields.char_map.empty()) {
+    out.normalizer = {{.kind = NormalizerKind::kCharMap, .content = std::move(fields.char_map)}};
+  }
+  return out;
+}
+
 }  // namespace
 
-Result<SpmVocabulary> parse_tokenizer_model(ByteSpan content, const std::string& source) {
+Result<AnyVocabulary> parse_tokenizer_model(ByteSpan content, const std::string& source) {
   if (content.size() > kTokenizerModelBytesMax) {
     return data_loss(source + " has " + format_size(content.size()) + "; at most " +
                      format_size(kTokenizerModelBytesMax) + " are read");
@@ -287,7 +311,8 @@ Result<SpmVocabulary> parse_tokenizer_model(ByteSpan content, const std::string&
   vocabulary.eos = control_id(vocabulary, fields.eos_piece);
   vocabulary.space_prefix = fields.add_dummy_prefix ? SpacePrefix::kAlways : SpacePrefix::kNone;
   vocabulary.collapse_spaces = fields.remove_extra_whitespaces;
-  return vocabulary;
+  if (fields.model_type == kBpe) return AnyVocabulary(std::move(vocabulary));
+  return AnyVocabulary(unigram_of(std::move(vocabulary), std::move(fields)));
 }
 
 }  // namespace assay

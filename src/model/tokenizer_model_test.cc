@@ -39,7 +39,9 @@ std::string normalizer(const std::string& fields) { return bytes_field(3, fields
 const std::string kBpe = trainer(number_field(3, 2));
 
 Result<SpmVocabulary> parse(const std::string& content) {
-  return parse_tokenizer_model(as_bytes(content), "t.model");
+  ASSAY_ASSIGN_OR_RETURN(AnyVocabulary vocabulary,
+                         parse_tokenizer_model(as_bytes(content), "t.model"));
+  return std::get<SpmVocabulary>(std::move(vocabulary));
 }
 
 TEST(TokenizerModel, ReadsPiecesAndOptions) {
@@ -88,9 +90,7 @@ TEST(TokenizerModel, NamesWhatIsNotSupported) {
     const char* message;
   };
   const std::vector<Case> cases = {
-      {kSpecial + trainer(number_field(3, 1)), "model_type is 1 (unigram); supported: 2 (BPE)"},
-      {kSpecial, "model_type is 1 (unigram)"},  // the default
-      {kSpecial + trainer(number_field(3, 3)), "(word)"},
+      {kSpecial + trainer(number_field(3, 3)), "(word); supported: 1 (unigram), 2 (BPE)"},
       {kSpecial + trainer(number_field(3, 4)), "(char)"},
       {kSpecial + trainer(number_field(3, 9)), "model_type is 9 (unknown)"},
       {kSpecial + kBpe + normalizer(bytes_field(2, "map")), "precompiled_charsmap"},
@@ -102,6 +102,27 @@ TEST(TokenizerModel, NamesWhatIsNotSupported) {
     EXPECT_EQ(status.code(), Code::kUnimplemented) << c.message;
     EXPECT_THAT(status.message(), HasSubstr("t.model"));
     EXPECT_THAT(status.message(), HasSubstr(c.message));
+  }
+}
+
+TEST(TokenizerModel, ReadsUnigramWhichIsTheDefault) {
+  for (const std::string& type : {std::string(), trainer(number_field(3, 1))}) {
+    const std::string content = kSpecial + piece("b", -2.5, 4) + type +
+                                normalizer(bytes_field(2, "map") + number_field(4, 0));
+    const AnyVocabulary any = parse_tokenizer_model(as_bytes(content), "t.model").value();
+    const auto& vocabulary = std::get<UnigramVocabulary>(any);
+    ASSERT_EQ(vocabulary.tokens.size(), 5U);
+    EXPECT_EQ(vocabulary.tokens[4].text, "b");
+    EXPECT_EQ(vocabulary.tokens[4].score, -2.5);
+    EXPECT_EQ(vocabulary.tokens[4].kind, TokenKind::kUserDefined);
+    EXPECT_TRUE(vocabulary.tokens[4].find.in_normalized);
+    EXPECT_EQ(vocabulary.unknown, 0);
+    EXPECT_EQ(vocabulary.eos, 2);
+    EXPECT_FALSE(vocabulary.add_eos);
+    EXPECT_EQ(vocabulary.space_prefix, SpacePrefix::kAlways);
+    EXPECT_FALSE(vocabulary.collapse_spaces);
+    EXPECT_EQ(vocabulary.normalizer,
+              (NormalizerSpec{{.kind = NormalizerKind::kCharMap, .content = "map"}}));
   }
 }
 
@@ -154,7 +175,7 @@ TEST(TokenizerModel, EveryPrefixOfARealFileIsHandled) {
     if (!result.ok()) ++refused;
   }
   EXPECT_GT(refused, content.size() / 7 / 2);
-  EXPECT_EQ(parse_tokenizer_model(content, "t.model").value().pieces.size(), 1024U);
+  EXPECT_EQ(parse(std::string(content.begin(), content.end())).value().pieces.size(), 1024U);
 }
 
 }  // namespace

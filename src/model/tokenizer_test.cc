@@ -243,6 +243,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Published{"falcon", "bpe"}, Published{"gpt-2", "bpe"},
                       Published{"mpt", "bpe"}, Published{"refact", "bpe"},
                       Published{"starcoder", "bpe"},
+                      Published{.name = "bert-bge", .kind = "wpm", .is_lossless = false},
                       Published{.name = "baichuan", .kind = "spm-bpe", .has_texts = false},
                       Published{.name = "gpt-neox", .kind = "bpe", .has_texts = false}),
     [](const auto& param) { return plain_name(param.param.name); });

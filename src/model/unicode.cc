@@ -130,17 +130,15 @@ bool is_punctuation(uint32_t c) {
   return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
 }
 
-bool is_other(uint32_t c) {
+bool is_control(uint32_t c) {
   const auto kind = category(c);
-  return kind == UTF8PROC_CATEGORY_CN || kind == UTF8PROC_CATEGORY_CC ||
-         kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CS ||
-         kind == UTF8PROC_CATEGORY_CO;
+  return kind >= UTF8PROC_CATEGORY_CC && kind <= UTF8PROC_CATEGORY_CO;
 }
 
 bool is_word(uint32_t c) {
   const auto kind = category(c);
   return (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_ND) ||
-         kind == UTF8PROC_CATEGORY_NL || kind == UTF8PROC_CATEGORY_PC;
+         kind == UTF8PROC_CATEGORY_NL || kind == UTF8PROC_CATEGORY_PC || c == 0x200C || c == 0x200D;
 }
 
 bool is_cjk_ideograph(uint32_t c) {

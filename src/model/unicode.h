@@ -24,9 +24,9 @@ bool is_white_space(uint32_t c);      // property White_Space
 bool is_nonspacing_mark(uint32_t c);  // category Mn
 bool is_mark(uint32_t c);             // categories Mn, Mc, Me
 bool is_punctuation(uint32_t c);      // categories P*, and the ASCII symbols $+<=>^`|~
-bool is_other(uint32_t c);            // categories Cc, Cf, Cn, Co, Cs
-bool is_word(uint32_t c);  // what \w stands for: letters, marks, decimal digits, connectors
-bool is_cjk_ideograph(uint32_t c);  // the blocks that BERT writes spaces around
+bool is_control(uint32_t c);          // categories Cc, Cf, Co, Cs: all of C that is assigned
+bool is_word(uint32_t c);             // letters, marks, decimal digits, connectors, joiners
+bool is_cjk_ideograph(uint32_t c);    // the blocks that BERT writes spaces around
 
 // Calls visit(run, is_valid) for the maximal runs of valid UTF-8 and of other bytes, in order.
 void for_each_utf8_run(std::string_view text,

@@ -139,7 +139,8 @@ Result<std::vector<TokenId>> VocabularyTokenizer::encode(std::string_view text) 
       at_start = false;
       continue;
     }
-    ASSAY_ASSIGN_OR_RETURN(const std::string clean, normalizer_.apply(raw.text, effort));
+    ASSAY_ASSIGN_OR_RETURN(std::string clean, normalizer_.apply(raw.text, effort));
+    ASSAY_ASSIGN_OR_RETURN(clean, prepare(std::move(clean), at_start));
     for (const AddedTokens::Part& part : added_.split_normalized(clean)) {
       if (part.id >= 0) {
         ids.push_back(part.id);
@@ -150,6 +151,10 @@ Result<std::vector<TokenId>> VocabularyTokenizer::encode(std::string_view text) 
     }
   }
   return ids;
+}
+
+Result<std::string> VocabularyTokenizer::prepare(std::string clean, bool /*at_start*/) const {
+  return clean;
 }
 
 Status VocabularyTokenizer::check(const std::string& source) {

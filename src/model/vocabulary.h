@@ -31,8 +31,8 @@ FindRule default_find_rule(TokenKind kind);
 struct VocabularyToken {
   std::string text;  // as the file spells it
   TokenKind kind = TokenKind::kNormal;
-  double score = 0;  // of unigram vocabularies
-  FindRule find;     // of kinds control and user-defined
+  double score = 0;    // of unigram vocabularies
+  FindRule find = {};  // of kinds control and user-defined
 };
 
 struct Vocabulary {
@@ -98,6 +98,8 @@ class VocabularyTokenizer : public Tokenizer {
   // Domain, kind, tokens, special ids, options and normaliser, once bytes_ is complete. What a kind
   // has beyond these is appended to it.
   Bytes digest_preimage() const;
+  // What is done to a normalised text before the added tokens are looked for in it.
+  virtual Result<std::string> prepare(std::string clean, bool at_start) const;
   // Appends the ids of a part of a text that holds no added token, after normalisation. at_start:
   // nothing stands before it.
   virtual Status encode_part(std::string_view text, bool at_start, TextRegex::Effort& effort,
