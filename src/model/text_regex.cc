@@ -16,11 +16,11 @@ namespace {
 constexpr size_t kWindowBytes = 128;
 // Steps of the matcher (PCRE2's match limit) in one such window. The patterns in use take up to 3 a
 // byte.
-constexpr size_t kStepsPerByte = 16;
+constexpr size_t kStepsPerByte = 8;
 constexpr size_t kStepsMin = 512;
 // Windows searched in vain, summed over a text, in multiples of it. The patterns in use stay below
 // 4: they come back to a character at most twice, and each search widens to 4/3 of what it found.
-constexpr size_t kWasteFactor = 16;
+constexpr size_t kWasteFactor = 6;
 constexpr size_t kWasteMin = size_t{64} << 10;
 constexpr uint32_t kHeapKibMax = 64 << 10;
 constexpr uint32_t kParenthesesDepthMax = 64;
@@ -101,12 +101,12 @@ class Translator {
         replace(2, "\\P{Nd}");
         return ok_status();
       case 'w':
-        replace(2, in_class_ ? "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
-                             : "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
+        replace(2, in_class_ ? "\\p{Alphabetic}\\p{M}\\p{N}\\p{Pc}"
+                             : "[\\p{Alphabetic}\\p{M}\\p{N}\\p{Pc}]");
         return ok_status();
       case 'W':
         if (in_class_) break;
-        replace(2, "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
+        replace(2, "[^\\p{Alphabetic}\\p{M}\\p{N}\\p{Pc}]");
         return ok_status();
       case 'u':
         if (rest_.size() < 6) break;

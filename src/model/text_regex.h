@@ -6,7 +6,7 @@
 // Where the two differ, patterns are rewritten before they are compiled:
 // - \s is the Unicode property White_Space. PCRE2's own \s also has U+180E, which has not been
 //   white space since Unicode 6.3.
-// - \w has all letters, marks, decimal digits and connectors. PCRE2's own has no marks.
+// - \w has all letters, marks, numbers and connectors. PCRE2's own has no marks.
 // - ^ and $ match at the ends of lines, a line ends with "\n" alone, and so does what . matches.
 // - \v is one character and \h is a hexadecimal digit in Oniguruma: refused, nobody writes them.
 // What is left are the versions of Unicode: PCRE2 10.42 has 14.0, other libraries follow other
