@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
@@ -220,6 +222,19 @@ struct Published {
 };
 void PrintTo(const Published& published, std::ostream* out) { *out << published.name; }
 
+const Published kPublished[] = {{"llama-spm", "spm-bpe"},
+                                {"phi-3", "spm-bpe"},
+                                {.name = "baichuan", .kind = "spm-bpe", .has_texts = false},
+                                {"deepseek-coder", "bpe"},
+                                {"deepseek-llm", "bpe"},
+                                {"falcon", "bpe"},
+                                {"gpt-2", "bpe"},
+                                {.name = "gpt-neox", .kind = "bpe", .has_texts = false},
+                                {"mpt", "bpe"},
+                                {"refact", "bpe"},
+                                {"starcoder", "bpe"},
+                                {.name = "bert-bge", .kind = "wpm", .is_lossless = false}};
+
 class PublishedVocabulary : public ::testing::TestWithParam<Published> {};
 
 TEST_P(PublishedVocabulary, ReproducesItsVectors) {
@@ -236,17 +251,45 @@ TEST_P(PublishedVocabulary, ReproducesItsVectors) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    WithTheFile, PublishedVocabulary,
-    ::testing::Values(Published{"llama-spm", "spm-bpe"}, Published{"phi-3", "spm-bpe"},
-                      Published{"deepseek-coder", "bpe"}, Published{"deepseek-llm", "bpe"},
-                      Published{"falcon", "bpe"}, Published{"gpt-2", "bpe"},
-                      Published{"mpt", "bpe"}, Published{"refact", "bpe"},
-                      Published{"starcoder", "bpe"},
-                      Published{.name = "bert-bge", .kind = "wpm", .is_lossless = false},
-                      Published{.name = "baichuan", .kind = "spm-bpe", .has_texts = false},
-                      Published{.name = "gpt-neox", .kind = "bpe", .has_texts = false}),
-    [](const auto& param) { return plain_name(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(WithTheFile, PublishedVocabulary, ::testing::ValuesIn(kPublished),
+                         [](const auto& param) { return plain_name(param.param.name); });
+
+// Texts and ids of vocabularies that are not published with them: named here so that what is not
+// held stands in the list of tests. What their pre-tokenizers cut is held by pre_tokenizer_test.cc.
+const char* const kWithoutVocabulary[] = {"chameleon", "command-r", "deepseek-r1-qwen",
+                                          "llama-bpe", "qwen2",     "roberta-bpe"};
+
+class VectorsWithoutVocabulary : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(VectorsWithoutVocabulary, AreLeftOut) {
+  const std::string path = std::string(kVectors) + GetParam() + ".gguf";
+  ASSERT_FALSE(path_exists(path)) << "it is there now: move its name up to PublishedVocabulary";
+  GTEST_SKIP() << "left out: there is no vocabulary at " << path;
+}
+
+INSTANTIATE_TEST_SUITE_P(WithoutTheFile, VectorsWithoutVocabulary,
+                         ::testing::ValuesIn(kWithoutVocabulary),
+                         [](const auto& param) { return plain_name(param.param); });
+
+// What lies in the folder is in one of the two lists: nothing is left out in silence.
+TEST_F(SharedFiles, EveryPublicVocabularyIsTested) {
+  std::set<std::string> expected;
+  for (const Published& published : kPublished) {
+    const std::string file = std::string(published.name) + ".gguf";
+    expected.insert(file);
+    if (published.has_texts) expected.insert({file + ".inp", file + ".out"});
+  }
+  for (const std::string name : kWithoutVocabulary) {
+    expected.insert({name + ".gguf.inp", name + ".gguf.out"});
+  }
+  const std::string prefix = "ggml-vocab-";
+  std::set<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(ASSAY_SHARED "/vocab")) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix)) found.insert(name.substr(prefix.size()));
+  }
+  EXPECT_EQ(found, expected);
+}
 
 // A minimal GGUF tokenizer, by hand.
 Checkpoint small_gguf() {
@@ -316,6 +359,120 @@ TEST(Tokenizer, RefusesHostileGgufMetadata) {
     Checkpoint checkpoint = small_gguf();
     checkpoint.meta.erase(field);
     EXPECT_EQ(open_tokenizer(checkpoint).status().code(), Code::kDataLoss) << field;
+  }
+}
+
+// Minimal GGUF tokenizers of the other kinds.
+Checkpoint small_bpe() {
+  Checkpoint out;
+  out.path = "small.gguf";
+  out.meta["tokenizer.ggml.model"] = std::string("gpt2");
+  out.meta["tokenizer.ggml.pre"] = std::string("gpt-2");
+  out.meta["tokenizer.ggml.tokens"] = std::vector<std::string>{"a", "b", "ab", "\xC4\xA0", "<e>"};
+  out.meta["tokenizer.ggml.merges"] = std::vector<std::string>{"a b"};
+  out.meta["tokenizer.ggml.token_type"] = std::vector<int64_t>{1, 1, 1, 1, 3};
+  return out;
+}
+Checkpoint small_word_piece() {
+  Checkpoint out;
+  out.path = "small.gguf";
+  out.meta["tokenizer.ggml.model"] = std::string("bert");
+  out.meta["tokenizer.ggml.tokens"] = std::vector<std::string>{"[UNK]",
+                                                               "[CLS]",
+                                                               "[SEP]",
+                                                               "\xE2\x96\x81"
+                                                               "a",
+                                                               "b",
+                                                               "[unused0]"};
+  out.meta["tokenizer.ggml.token_type"] = std::vector<int64_t>{3, 3, 3, 1, 1, 1};
+  out.meta["tokenizer.ggml.unknown_token_id"] = uint64_t{0};
+  out.meta["tokenizer.ggml.cls_token_id"] = uint64_t{1};
+  out.meta["tokenizer.ggml.seperator_token_id"] = uint64_t{2};
+  return out;
+}
+Checkpoint small_unigram() {
+  Checkpoint out = small_gguf();
+  out.meta["tokenizer.ggml.model"] = std::string("t5");
+  return out;
+}
+
+TEST(Tokenizer, ReadsGgufOfEachKind) {
+  Checkpoint bpe = small_bpe();
+  bpe.meta["tokenizer.ggml.eos_token_id"] = uint64_t{4};
+  bpe.meta["tokenizer.ggml.unknown_token_id"] = uint64_t{0};  // byte-level BPE does not use it
+  auto tokenizer = open_tokenizer(bpe).value();
+  EXPECT_EQ(tokenizer->kind(), "bpe");
+  EXPECT_EQ(tokenizer->encode("ab ab<e>").value(), (std::vector<TokenId>{2, 3, 2, 4}));
+  EXPECT_FALSE(tokenizer->add_bos());
+  EXPECT_EQ(tokenizer->eos(), 4);
+  EXPECT_EQ(tokenizer->token_kind(0), TokenKind::kNormal);
+  // A file from before kinds were written has normal tokens only.
+  bpe.meta.erase("tokenizer.ggml.token_type");
+  EXPECT_EQ(open_tokenizer(bpe).value()->token_kind(4), TokenKind::kNormal);
+  // What the name of the pre-tokenizer implies, unless the file says otherwise.
+  bpe.meta["tokenizer.ggml.pre"] = std::string("llama-bpe");
+  bpe.meta["tokenizer.ggml.bos_token_id"] = uint64_t{4};
+  EXPECT_TRUE(open_tokenizer(bpe).value()->add_bos());
+  bpe.meta["tokenizer.ggml.add_bos_token"] = false;
+  bpe.meta["tokenizer.ggml.add_eos_token"] = true;
+  EXPECT_FALSE(open_tokenizer(bpe).value()->add_bos());
+  EXPECT_TRUE(open_tokenizer(bpe).value()->add_eos());
+
+  tokenizer = open_tokenizer(small_word_piece()).value();
+  EXPECT_EQ(tokenizer->kind(), "wpm");
+  EXPECT_EQ(tokenizer->encode("AB b").value(), (std::vector<TokenId>{3, 4, 0}));
+  EXPECT_EQ(tokenizer->bos(), 1);
+  EXPECT_EQ(tokenizer->eos(), 2);
+  EXPECT_TRUE(tokenizer->add_bos() && tokenizer->add_eos());
+
+  tokenizer = open_tokenizer(small_unigram()).value();
+  EXPECT_EQ(tokenizer->kind(), "ugm");
+  EXPECT_EQ(tokenizer->encode("a").value(), (std::vector<TokenId>{0, 3}));
+  EXPECT_FALSE(tokenizer->add_bos());
+}
+
+TEST(Tokenizer, RefusesHostileGgufMetadataOfEachKind) {
+  struct Case {
+    Checkpoint base;
+    const char* field;
+    MetaValue value;
+    Code code;
+    const char* message;
+  };
+  using Texts = std::vector<std::string>;
+  using Ints = std::vector<int64_t>;
+  const Code bad = Code::kDataLoss;
+  const std::vector<Case> cases = {
+      {small_bpe(), "model", std::string("rwkv"), Code::kUnimplemented, "is \"rwkv\"; supported: "},
+      {small_bpe(), "pre", std::string("no-such"), Code::kUnimplemented,
+       "tokenizer.ggml.pre is \"no-such\"; supported: default gpt-2"},
+      {small_bpe(), "pre", uint64_t{1}, bad, "tokenizer.ggml.pre"},
+      {small_bpe(), "merges", Texts{"a c"}, bad, "merge 0 \"a c\": one of the two"},
+      {small_bpe(), "merges", Texts{"a b", "a b"}, bad, "merge 1 \"a b\" is there twice"},
+      {small_bpe(), "merges", Ints{1}, bad, "merges has the wrong type"},
+      {small_bpe(), "tokens", Texts{"a", "a", "ab", "x", "y"}, bad, "is there twice: also 0"},
+      {small_bpe(), "token_type", Ints{1}, bad, "tokens has 5 entries, token_type 1"},
+      {small_bpe(), "eos_token_id", uint64_t{5}, bad, "the eos token has the id 5, outside"},
+      {small_bpe(), "add_bos_token", uint64_t{1}, bad, "add_bos_token has the wrong type"},
+      {small_word_piece(), "unknown_token_id", uint64_t{9}, bad, "the unknown token has the id 9"},
+      {small_word_piece(), "tokens", Texts{"[UNK]", "[CLS]", "[SEP]", "b", "b", "c"}, bad,
+       "is there twice"},
+      {small_word_piece(), "tokens", Texts{"[UNK]", "[CLS]", "[SEP]", "\xE2\x96\x81", "b", "c"},
+       bad, "token 3 is empty"},
+      {small_unigram(), "scores", std::vector<double>{0}, bad, "tokens has 4 entries, scores 1"},
+      {small_unigram(), "scores", std::vector<double>{0, 0, 0, std::nan("")}, bad,
+       "its score is not a number"},
+      {small_unigram(), "precompiled_charsmap", Ints{1, 2, 3}, bad, "a character map of 3 bytes"},
+      {small_unigram(), "precompiled_charsmap", Ints{4, 0, 0, 0, 0, 0, 0, 0, 300}, bad,
+       "has the value 300, which is no byte"},
+      {small_unigram(), "precompiled_charsmap", Texts{"x"}, bad, "has the wrong type"}};
+  for (const Case& c : cases) {
+    Checkpoint checkpoint = c.base;
+    checkpoint.meta[std::string("tokenizer.ggml.") + c.field] = c.value;
+    const Status status = open_tokenizer(checkpoint).status();
+    EXPECT_EQ(status.code(), c.code) << c.message;
+    EXPECT_THAT(status.message(), HasSubstr("small.gguf"));
+    EXPECT_THAT(status.message(), HasSubstr(c.message));
   }
 }
 
