@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <optional>
+#include <tuple>
 
 #include "model/byte_alphabet.h"
 #include "model/tensor_rules.h"
@@ -10,10 +12,6 @@
 
 namespace assay {
 namespace {
-
-uint64_t pair_of(TokenId left, TokenId right) {
-  return (static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32) | static_cast<uint32_t>(right);
-}
 
 bool is_spelled_in_alphabet(TokenKind kind) {
   return kind == TokenKind::kNormal || kind == TokenKind::kUnused || kind == TokenKind::kByte;
@@ -82,9 +80,9 @@ class BpeTokenizer::Merger {
   bool consider(int32_t left) {
     const Symbol& symbol = at(left);
     if (symbol.next < 0) return false;
-    const auto found = tokenizer_.ranks_.find(pair_of(symbol.id, at(symbol.next).id));
-    if (found == tokenizer_.ranks_.end()) return false;
-    heap_.push_back((uint64_t{found->second} << 32) | static_cast<uint32_t>(left));
+    const Partner* found = tokenizer_.find_merge(symbol.id, at(symbol.next).id);
+    if (found == nullptr) return false;
+    heap_.push_back((uint64_t{found->rank} << 32) | static_cast<uint32_t>(left));
     return true;
   }
   void push(int32_t left) {
@@ -159,7 +157,6 @@ Status BpeTokenizer::read_merges(const std::vector<std::string>& merges,
     ids.emplace(vocabulary_.tokens[i].text, static_cast<TokenId>(i));
   }
   merges_.reserve(merges.size());
-  ranks_.reserve(merges.size());
   std::string product;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const std::string_view merge = merges[rank];
@@ -181,11 +178,9 @@ Status BpeTokenizer::read_merges(const std::vector<std::string>& merges,
     if (entry.left < 0 || entry.right < 0 || entry.product < 0) {
       return fail(": one of the two or the product is not in the vocabulary");
     }
-    if (!ranks_.emplace(pair_of(entry.left, entry.right), static_cast<uint32_t>(rank)).second) {
-      return fail(" is there twice");
-    }
     merges_.push_back(entry);
   }
+  ASSAY_RETURN_IF_ERROR(index_merges(merges, source));
   if (ignore_merges_) {
     for (size_t i = 0; i < size(); ++i) {
       if (is_spelled_in_alphabet(vocabulary_.tokens[i].kind)) {
@@ -194,6 +189,40 @@ Status BpeTokenizer::read_merges(const std::vector<std::string>& merges,
     }
   }
   return ok_status();
+}
+
+Status BpeTokenizer::index_merges(const std::vector<std::string>& merges,
+                                  const std::string& source) {
+  std::vector<uint32_t> ranks(merges_.size());
+  std::iota(ranks.begin(), ranks.end(), 0U);
+  const auto key = [this](uint32_t rank) {
+    return std::tuple(merges_[rank].left, merges_[rank].right, rank);
+  };
+  std::sort(ranks.begin(), ranks.end(), [&](uint32_t a, uint32_t b) { return key(a) < key(b); });
+  partners_.reserve(merges_.size());
+  partners_start_.assign(size() + 1, 0);
+  for (size_t i = 0; i < ranks.size(); ++i) {
+    const Merge& merge = merges_[ranks[i]];
+    if (i > 0 && merges_[ranks[i - 1]].left == merge.left &&
+        merges_[ranks[i - 1]].right == merge.right) {
+      return data_loss(source + ": merge " + std::to_string(ranks[i]) + " " +
+                       in_quotes(merges[ranks[i]]) + " is there twice");
+    }
+    partners_.push_back({merge.right, ranks[i]});
+    ++partners_start_[static_cast<size_t>(merge.left) + 1];
+  }
+  std::partial_sum(partners_start_.begin(), partners_start_.end(), partners_start_.begin());
+  return ok_status();
+}
+
+const BpeTokenizer::Partner* BpeTokenizer::find_merge(TokenId left, TokenId right) const {
+  const auto id = static_cast<size_t>(left);
+  const Partner* begin = partners_.data() + partners_start_[id];
+  const Partner* end = partners_.data() + partners_start_[id + 1];
+  const Partner* found =
+      std::lower_bound(begin, end, right,
+                       [](const Partner& partner, TokenId value) { return partner.right < value; });
+  return found != end && found->right == right ? found : nullptr;
 }
 
 // docs/formats/tokenizer-digest.md

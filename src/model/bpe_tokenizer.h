@@ -53,10 +53,10 @@ class BpeTokenizer final : public VocabularyTokenizer {
     TokenId right;
     TokenId product;
   };
-  struct PairHash {
-    size_t operator()(uint64_t pair) const {
-      return static_cast<size_t>((pair ^ (pair >> 29)) * 0x9E3779B97F4A7C15U);
-    }
+  // A merge as its left token sees it.
+  struct Partner {
+    TokenId right;
+    uint32_t rank;
   };
 
  public:
@@ -65,14 +65,20 @@ class BpeTokenizer final : public VocabularyTokenizer {
  private:
   void spell_tokens();
   Status read_merges(const std::vector<std::string>& merges, const std::string& source);
+  Status index_merges(const std::vector<std::string>& merges, const std::string& source);
+  // The merge of the two, or null.
+  const Partner* find_merge(TokenId left, TokenId right) const;
   void compute_digest();
 
   PreTokenizer pre_tokenizer_;
   bool ignore_merges_ = false;
   std::array<TokenId, 256> byte_ids_{};  // -1: the vocabulary has no token for the byte
   std::vector<Merge> merges_;            // by rank
-  std::unordered_map<uint64_t, uint32_t, PairHash> ranks_;  // of (left, right)
-  std::unordered_map<std::string_view, TokenId> words_;     // with ignore_merges
+  // The merges of a left token, by right token, are those from partners_start_[left] to
+  // partners_start_[left + 1]: no hash that a hostile file could choose its pairs for.
+  std::vector<Partner> partners_;
+  std::vector<uint32_t> partners_start_;
+  std::unordered_map<std::string_view, TokenId> words_;  // with ignore_merges
 };
 
 }  // namespace assay
