@@ -255,6 +255,37 @@ TEST(BpeTokenizer, NamesWhatIsWrongWithAVocabulary) {
   expect([](BpeVocabulary& v) { v.merges.resize(kMergesMax + 1); }, "at most 4194304");
 }
 
+// What steps make of each part of a text is bounded, and what they make of all parts.
+TEST(BpeTokenizer, BoundsWhatTheNormalizerAddsToAText) {
+  const std::string text = repeated("a|", size_t{128} << 10);
+  const auto grown = [&](size_t times) {
+    BpeVocabulary vocabulary = vocabulary_of({});
+    vocabulary.tokens['|'].kind = TokenKind::kControl;
+    vocabulary.normalizer = {
+        {.kind = NormalizerKind::kReplace, .pattern = "a", .content = std::string(times, 'b')},
+        {.kind = NormalizerKind::kReplace, .pattern = "b{64}", .content = ""}};
+    return make(vocabulary)->encode(text);
+  };
+  EXPECT_EQ(grown(769).value().size(), text.size());
+  EXPECT_EQ(grown(770).status().code(), Code::kResourceExhausted);
+}
+
+TEST(BpeTokenizer, BoundsWhatTheNormalizerMakesOfAToken) {
+  const auto grown = [](size_t times) {
+    BpeVocabulary vocabulary = vocabulary_of({});
+    vocabulary.tokens['a'].kind = TokenKind::kUserDefined;
+    vocabulary.tokens['a'].find.in_normalized = true;
+    vocabulary.normalizer = {
+        {.kind = NormalizerKind::kReplace, .pattern = "a", .content = std::string(times, 'b')}};
+    return BpeTokenizer::create(std::move(vocabulary), "t.json").status();
+  };
+  EXPECT_TRUE(grown(1024).ok());
+  EXPECT_EQ(grown(1025).code(), Code::kDataLoss);
+  EXPECT_THAT(grown(1025).message(),
+              HasSubstr("t.json: token 97 has 1025 bytes when it is normalised; at most 1024"));
+  EXPECT_EQ(grown(size_t{49} << 20).code(), Code::kResourceExhausted);
+}
+
 TEST(BpeTokenizer, BoundsTheLengthOfAText) {
   const auto tokenizer = make(vocabulary_of({}));
   const std::string longest(Tokenizer::kTextBytesMax, 'a');

@@ -106,8 +106,10 @@ Result<TextNormalizer> TextNormalizer::create(const NormalizerSpec& spec,
 Result<std::string> TextNormalizer::apply(std::string_view text, TextRegex::Effort& effort) const {
   std::string out(text);
   for (const Step& step : steps_) {
+    const size_t before = out.size();
     ASSAY_ASSIGN_OR_RETURN(out, apply_step(step, std::move(out), effort));
     if (out.size() > kNormalizedBytesMax) return too_long();
+    if (out.size() > before && !effort.grow(out.size() - before)) return too_long();
   }
   return out;
 }

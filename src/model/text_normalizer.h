@@ -46,7 +46,7 @@ inline constexpr size_t kNormalizerStepsMax = 32;
 
 class TextNormalizer {
  public:
-  // A normalised text may be this much longer; steps from a hostile file could make it any length.
+  // What a text may become, after any step; steps from a hostile file could make it any length.
   static constexpr size_t kNormalizedBytesMax = size_t{48} << 20;
 
   TextNormalizer() = default;
@@ -55,7 +55,8 @@ class TextNormalizer {
   static Result<TextNormalizer> create(const NormalizerSpec& spec, const std::string& source);
 
   bool is_identity() const { return steps_.empty(); }
-  // Errors: RESOURCE_EXHAUSTED when the text becomes too long or a pattern takes too many steps.
+  // Errors: RESOURCE_EXHAUSTED when the text becomes too long, by itself or with what else the
+  // effort was spent on, or a pattern takes too many steps.
   Result<std::string> apply(std::string_view text, TextRegex::Effort& effort) const;
 
  private:

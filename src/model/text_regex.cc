@@ -228,10 +228,17 @@ struct TextRegex::Effort::State {
   pcre2_match_data* data;
   pcre2_match_context* context;
   size_t waste_left;
+  size_t growth_left = kGrowthBytesMax;
 };
 
 TextRegex::Effort::Effort(size_t text_bytes) : state_(std::make_unique<State>(text_bytes)) {}
 TextRegex::Effort::~Effort() = default;
+
+bool TextRegex::Effort::grow(size_t bytes) {
+  if (bytes > state_->growth_left) return false;
+  state_->growth_left -= bytes;
+  return true;
+}
 
 Result<TextRegex> TextRegex::compile(std::string_view pattern, const std::string& source) {
   if (pattern.size() > kPatternBytesMax) {

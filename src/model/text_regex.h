@@ -33,15 +33,23 @@ class TextRegex {
  public:
   static constexpr size_t kPatternBytesMax = size_t{8} << 10;
 
-  // What one text may cost, over all patterns and searches in it; reused by all of them.
+  // What one text may cost, over all its parts and all patterns and searches in them; reused by all
+  // of them.
   // Threads: one at a time.
   class Effort {
    public:
+    // All that normalisation adds to a text, or takes away again, may be this long.
+    static constexpr size_t kGrowthBytesMax = size_t{48} << 20;
+
     // text_bytes: length of the whole text. Steps are proportional to it.
     explicit Effort(size_t text_bytes);
     ~Effort();
     Effort(const Effort&) = delete;
     Effort& operator=(const Effort&) = delete;
+
+    // A part of the text has become so much longer. False when more than kGrowthBytesMax came
+    // together.
+    [[nodiscard]] bool grow(size_t bytes);
 
    private:
     friend class TextRegex;

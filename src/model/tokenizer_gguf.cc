@@ -296,9 +296,8 @@ Result<std::unique_ptr<Tokenizer>> unigram_from_gguf(const Checkpoint& checkpoin
   // The steps that stand for it in the tokenizer.json that such a file was converted from.
   if (spaces.collapse) {
     vocabulary.normalizer.push_back({.kind = NormalizerKind::kStripRight});
-    vocabulary.normalizer.push_back({.kind = NormalizerKind::kReplace,
-                                     .pattern = " {2,}",
-                                     .content = std::string(kMetaSpace)});
+    vocabulary.normalizer.push_back(
+        {.kind = NormalizerKind::kReplace, .pattern = " {2,}", .content = std::string(kMetaSpace)});
   }
   return UnigramTokenizer::create(std::move(vocabulary), checkpoint.path);
 }

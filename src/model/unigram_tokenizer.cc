@@ -31,6 +31,7 @@ class UnigramTokenizer::Lattice {
     // The last piece of the best way to each place: its id; or kUnknown less the bytes of an
     // unknown character; or kUnknown itself for a place that nothing has reached.
     last_.assign(word.size() + 1, kUnknown);
+    scores_.resize(std::max(scores_.size(), std::min(kWindow, word.size() + 1)));
     score(0) = 0;
     for (size_t at = 0; at < word.size();) {
       const std::string_view rest = word.substr(at);
@@ -90,7 +91,7 @@ class UnigramTokenizer::Lattice {
 
   const UnigramTokenizer& tokenizer_;
   std::vector<TokenId>& ids_;
-  std::array<double, kWindow> scores_{};
+  std::vector<double> scores_;  // a ring of up to kWindow
   std::vector<TokenId> last_;
 };
 

@@ -1,6 +1,7 @@
 #include "model/vocabulary.h"
 
 #include <algorithm>
+#include <numeric>
 #include <unordered_map>
 
 #include "model/tensor_rules.h"
@@ -11,6 +12,9 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kDigestDomain = "assay.tokenizer.v1";
+// Of a spelling: a byte is up to two bytes of the alphabet. What is looked for at each position of
+// a text is no longer than this.
+constexpr size_t kTokenBytesMax = 2 * kPieceBytesMax;
 
 bool is_found_in_text(TokenKind kind) {
   return kind == TokenKind::kControl || kind == TokenKind::kUserDefined;
@@ -45,6 +49,10 @@ Result<AddedTokens> AddedTokens::create(const std::vector<VocabularyToken>& toke
   out.rules_.resize(tokens.size());
   std::vector<PrefixIndex::Entry> raw;
   std::vector<std::pair<std::string, TokenId>> spellings;
+  // One effort for all: what many tokens take together is bounded like what one text takes.
+  TextRegex::Effort effort(std::accumulate(
+      tokens.begin(), tokens.end(), size_t{0},
+      [](size_t bytes, const VocabularyToken& token) { return bytes + token.text.size(); }));
   for (size_t id = 0; id < tokens.size(); ++id) {
     const VocabularyToken& token = tokens[id];
     if (!is_found_in_text(token.kind)) continue;
@@ -53,8 +61,12 @@ Result<AddedTokens> AddedTokens::create(const std::vector<VocabularyToken>& toke
       raw.push_back({token.text, static_cast<TokenId>(id)});
       continue;
     }
-    TextRegex::Effort effort(token.text.size());
     ASSAY_ASSIGN_OR_RETURN(std::string text, normalizer.apply(token.text, effort));
+    if (text.size() > kTokenBytesMax) {
+      return data_loss("token " + std::to_string(id) + " has " + std::to_string(text.size()) +
+                       " bytes when it is normalised; at most " + std::to_string(kTokenBytesMax) +
+                       " are supported");
+    }
     if (!text.empty()) spellings.emplace_back(std::move(text), static_cast<TokenId>(id));
   }
   // Two tokens can become one text; the first id has it.
@@ -169,10 +181,9 @@ Status VocabularyTokenizer::check(const std::string& source) {
   for (size_t id = 0; id < tokens.size(); ++id) {
     const std::string& text = tokens[id].text;
     if (text.empty()) return data_loss(token_in(source, id) + " is empty");
-    // A byte is up to two bytes of the alphabet.
-    if (text.size() > 2 * kPieceBytesMax) {
+    if (text.size() > kTokenBytesMax) {
       return data_loss(token_in(source, id) + " has " + std::to_string(text.size()) +
-                       " bytes; at most " + std::to_string(2 * kPieceBytesMax) + " are supported");
+                       " bytes; at most " + std::to_string(kTokenBytesMax) + " are supported");
     }
     if (!is_valid_utf8(text)) {
       return data_loss(token_in(source, id) + " is not UTF-8: bytes " + to_hex(as_bytes(text)));

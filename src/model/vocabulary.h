@@ -51,7 +51,7 @@ class AddedTokens {
  public:
   AddedTokens() = default;
   // Borrows from tokens. Errors: as TextNormalizer::apply, which the tokens that are looked for in
-  // normalised text go through themselves.
+  // normalised text go through themselves; DATA_LOSS for one that becomes too long by it.
   static Result<AddedTokens> create(const std::vector<VocabularyToken>& tokens,
                                     const TextNormalizer& normalizer);
 
