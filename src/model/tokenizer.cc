@@ -30,13 +30,15 @@ Result<std::optional<bool>> flag_of(const Json& config, const char* name, const 
 }
 
 // A token is its text, or an object that has it as its content.
-std::string text_of(const Json& config, const char* name) {
+Result<std::string> text_of(const Json& config, const char* name, const std::string& path) {
   const auto at = config.find(name);
-  if (at == config.end()) return {};
+  if (at == config.end() || at->is_null()) return std::string();
   if (at->is_string()) return at->get<std::string>();
-  if (!at->is_object()) return {};
-  const auto content = at->find("content");
-  return content != at->end() && content->is_string() ? content->get<std::string>() : "";
+  if (at->is_object()) {
+    const auto content = at->find("content");
+    if (content != at->end() && content->is_string()) return content->get<std::string>();
+  }
+  return data_loss(path + ": " + name + " is " + at->dump().substr(0, 32));
 }
 
 Result<TokenizerConfig> read_tokenizer_config(const std::string& folder) {
@@ -48,8 +50,8 @@ Result<TokenizerConfig> read_tokenizer_config(const std::string& folder) {
   if (!config.is_object()) return data_loss(path + ": not an object");
   ASSAY_ASSIGN_OR_RETURN(out.add_bos, flag_of(config, "add_bos_token", path));
   ASSAY_ASSIGN_OR_RETURN(out.add_eos, flag_of(config, "add_eos_token", path));
-  out.bos_text = text_of(config, "bos_token");
-  out.eos_text = text_of(config, "eos_token");
+  ASSAY_ASSIGN_OR_RETURN(out.bos_text, text_of(config, "bos_token", path));
+  ASSAY_ASSIGN_OR_RETURN(out.eos_text, text_of(config, "eos_token", path));
   return out;
 }
 

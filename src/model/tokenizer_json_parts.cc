@@ -35,6 +35,76 @@ Status keep_section(const std::string& key, std::string_view value, const std::s
   return ok_status();
 }
 
+enum class OptionType : uint8_t { kNone, kBool, kText };
+
+// Every option that is read as a flag or as a text, whatever step it belongs to.
+OptionType option_type(std::string_view name) {
+  static constexpr std::string_view kFlags[] = {"add_prefix_space",
+                                                "byte_fallback",
+                                                "clean_text",
+                                                "fuse_unk",
+                                                "handle_chinese_chars",
+                                                "ignore_merges",
+                                                "individual_digits",
+                                                "invert",
+                                                "lowercase",
+                                                "lstrip",
+                                                "normalized",
+                                                "rstrip",
+                                                "single_word",
+                                                "special",
+                                                "split",
+                                                "strip_accents",
+                                                "strip_left",
+                                                "strip_right",
+                                                "use_regex"};
+  static constexpr std::string_view kTexts[] = {"Regex",
+                                                "String",
+                                                "behavior",
+                                                "content",
+                                                "continuing_subword_prefix",
+                                                "prepend",
+                                                "prepend_scheme",
+                                                "precompiled_charsmap",
+                                                "end_of_word_suffix",
+                                                "replacement",
+                                                "type",
+                                                "unk_token"};
+  if (std::find(std::begin(kFlags), std::end(kFlags), name) != std::end(kFlags)) {
+    return OptionType::kBool;
+  }
+  const bool text = std::find(std::begin(kTexts), std::end(kTexts), name) != std::end(kTexts);
+  return text ? OptionType::kText : OptionType::kNone;
+}
+
+// Options of another type than they should have are refused here, in one place, so that the readers
+// may take what is left out and null as the default and need not look further. where: what stands
+// before a name in an error.
+Status check_option_types(const Json& value, const std::string& where) {
+  if (value.is_array()) {
+    for (size_t i = 0; i < value.size(); ++i) {
+      if (!value[i].is_object()) continue;
+      ASSAY_RETURN_IF_ERROR(check_option_types(value[i], where + "[" + std::to_string(i) + "]."));
+    }
+    return ok_status();
+  }
+  if (!value.is_object()) return ok_status();
+  for (const auto& [name, inner] : value.items()) {
+    const std::string field = where + name;
+    const OptionType type = option_type(name);
+    if (inner.is_null()) continue;
+    if (type == OptionType::kNone) {
+      // The names in there are those of tokens.
+      if (name != "special_tokens")
+        ASSAY_RETURN_IF_ERROR(check_option_types(inner, inner.is_object() ? field + "." : field));
+    } else if (type == OptionType::kBool ? !inner.is_boolean() : !inner.is_string()) {
+      return data_loss(field + ": is " + inner.dump().substr(0, 32) + ", expected " +
+                       (type == OptionType::kBool ? "true or false" : "a text"));
+    }
+  }
+  return ok_status();
+}
+
 Status bad_id(const std::string& source, const std::string& field, std::string_view value) {
   return broken_field(source, field,
                       "the id is " + std::string(value.substr(0, 32)) +
@@ -70,6 +140,8 @@ Result<TokenizerSections> split_sections(std::string_view text, const std::strin
         }
         return keep_section(key, value, where + "." + key, out.model);
       }));
+  ASSAY_RETURN_IF_ERROR(check_option_types(out.root, source + ": "));
+  ASSAY_RETURN_IF_ERROR(check_option_types(out.model, where + "."));
   return out;
 }
 
@@ -239,7 +311,12 @@ Status JsonVocabularyReader::read_post_processor() {
 Status JsonVocabularyReader::read_processor(const Json& processor) {
   const std::string type = json_string_or(processor, "type", "");
   if (type == "TemplateProcessing") return read_template(processor);
-  if (type != "BertProcessing" && type != "RobertaProcessing") return ok_status();
+  // It moves offsets, which nobody asks for here.
+  if (type == "ByteLevel") return ok_status();
+  if (type != "BertProcessing" && type != "RobertaProcessing") {
+    return unimplemented(source_ + ": a post_processor of type " + in_quotes(type) +
+                         " is not supported");
+  }
   // Each is ["[CLS]", 101].
   const auto special = [&](const char* name) -> Result<TokenId> {
     const Json* pair = json_member(processor, name);
@@ -260,7 +337,9 @@ Status JsonVocabularyReader::read_processor(const Json& processor) {
 // that ends with one says the same of eos.
 Status JsonVocabularyReader::read_template(const Json& processor) {
   const Json* single = json_member(processor, "single");
-  if (single == nullptr || !single->is_array() || single->empty()) return ok_status();
+  if (single == nullptr || !single->is_array() || single->empty()) {
+    return broken("post_processor.single", "no list of what a text becomes");
+  }
   if (const Json* first = json_member(single->front(), "SpecialToken")) {
     ASSAY_ASSIGN_OR_RETURN(vocabulary_.bos, template_id(processor, *first));
     vocabulary_.add_bos = true;

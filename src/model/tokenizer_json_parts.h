@@ -23,11 +23,13 @@ struct TokenizerSections {
   Json model = Json::object();  // without vocab
   std::string_view vocab;       // the value's text; empty when there is none
 };
-// source names the file in errors. Errors: DATA_LOSS.
+// source names the file in errors. Errors: DATA_LOSS, also for an option that is there and neither
+// null nor of its type.
 Result<TokenizerSections> split_sections(std::string_view text, const std::string& source);
 
 // The member, or null when the value is no object, has no such member, or it is null.
 const Json* json_member(const Json& value, const char* name);
+// Options of the two types; split_sections has checked that they have them.
 std::string json_string_or(const Json& value, const char* name, const char* otherwise);
 bool json_bool_or(const Json& value, const char* name, bool otherwise);
 

@@ -90,6 +90,36 @@ TEST(TokenizerJson, RefusesHostileByteLevelBpe) {
           "pre_tokenizer.behavior: \"Whole\" is none");
 }
 
+TEST(TokenizerJson, RefusesOptionsOfAnotherType) {
+  const auto refused = [](const char* file, const char* pointer, const Json& value,
+                          const char* message) {
+    expect(Code::kDataLoss, file, pointer, value, message);
+  };
+  refused("bpe.json", "/model/ignore_merges", "true",
+          "t.json: model.ignore_merges: is \"true\", expected true or false");
+  refused("bpe.json", "/model/unk_token", 1, "t.json: model.unk_token: is 1, expected a text");
+  refused("bpe.json", "/added_tokens/1/lstrip", 1,
+          "t.json: added_tokens[1].lstrip: is 1, expected true or false");
+  refused("bpe.json", "/pre_tokenizer/add_prefix_space", "no",
+          "t.json: pre_tokenizer.add_prefix_space: is \"no\"");
+  refused("bpe.json", "/pre_tokenizer/type", {1}, "t.json: pre_tokenizer.type: is [1]");
+  refused("word-piece.json", "/normalizer/strip_accents", 0, "normalizer.strip_accents: is 0");
+  refused("word-piece.json", "/post_processor/cls", Json::array(), "post_processor.cls");
+  refused("unigram.json", "/normalizer/normalizers/2/pattern/Regex", 1,
+          "t.json: normalizer.normalizers[2].pattern.Regex: is 1, expected a text");
+  refused("unigram.json", "/model/byte_fallback", 0, "t.json: model.byte_fallback: is 0");
+  refused("unigram.json", "/post_processor/single", nullptr, "post_processor.single");
+  refused("lexi-nano-tokenizer.json", "/model/fuse_unk", "x", "t.json: model.fuse_unk: is \"x\"");
+  expect(Code::kUnimplemented, "bpe.json", "/post_processor", {{"type", "Custom"}},
+         "a post_processor of type \"Custom\"");
+  // Null is left out; and a token may be called like an option.
+  Json json = fixture_json("unigram.json");
+  const std::string digest = to_hex(tokenizer_of(json).value()->digest());
+  json["model"]["byte_fallback"] = nullptr;
+  json["post_processor"]["special_tokens"]["split"] = Json::object();
+  EXPECT_EQ(to_hex(tokenizer_of(json).value()->digest()), digest);
+}
+
 TEST(TokenizerJson, ReadsMergesWrittenAsPairsAndHolesAsUnused) {
   Json json = fixture_json("bpe.json");
   const std::string digest = to_hex(tokenizer_of(json).value()->digest());

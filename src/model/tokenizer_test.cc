@@ -490,8 +490,13 @@ TEST(Tokenizer, TokenizerConfigSaysWhetherBosIsAdded) {
   folder.copy(model, "tokenizer.model")
       .write("tokenizer_config.json", R"({"add_bos_token":false})");
   EXPECT_FALSE(open_tokenizer(folder.checkpoint()).value()->add_bos());
-  folder.write("tokenizer_config.json", R"({"add_bos_token":"no"})");
-  EXPECT_EQ(open_tokenizer(folder.checkpoint()).status().code(), Code::kDataLoss);
+  for (const char* bad : {R"({"add_bos_token":"no"})", R"({"bos_token":5})",
+                          R"({"eos_token":{"content":1}})", R"([])"}) {
+    folder.write("tokenizer_config.json", bad);
+    const Status status = open_tokenizer(folder.checkpoint()).status();
+    EXPECT_EQ(status.code(), Code::kDataLoss) << bad;
+    EXPECT_THAT(status.message(), HasSubstr("tokenizer_config.json: ")) << bad;
+  }
 }
 
 }  // namespace
