@@ -41,6 +41,18 @@ TEST(TokenizerJson, KnowsEachKind) {
   EXPECT_EQ(tokenizer_of(old).value()->kind(), "bpe");
 }
 
+// docs/formats/tokenizer-digest.md gives these values.
+TEST(TokenizerJson, DigestsAreThoseOfTheFormat) {
+  const std::pair<const char*, const char*> digests[] = {
+      {"bpe.json", "ea8dd9acbe6ae4c14024a354e758e2dd43fe07e8bc0fe049e13b9215489e1fb1"},
+      {"word-piece.json", "0364fd6c69bcffa1a5e1758ff8c194a220c59afa0bf110553097291eeb9cb10b"},
+      {"unigram.json", "68aca67e8ded02a4c73c9145bbc1e565941e45f03015536f64ed97b05f5410a4"},
+      {"unigram-bytes.json", "fee41aa0f37fd76ef57f0b6099fac79d6c29ece021fd785c38da78f16ed01ea0"}};
+  for (const auto& [file, digest] : digests) {
+    EXPECT_EQ(to_hex(tokenizer_of(fixture_json(file)).value()->digest()), digest) << file;
+  }
+}
+
 TEST(TokenizerJson, NamesWhatByteLevelBpeDoesNotSupport) {
   const auto refused = [](const char* pointer, const Json& value, const char* message) {
     expect(Code::kUnimplemented, "bpe.json", pointer, value, message);
