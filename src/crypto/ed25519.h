@@ -5,14 +5,17 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
+#include "crypto/secret_array.h"
 
 namespace assay {
 
 using PublicKey = std::array<uint8_t, 32>;
 using Signature = std::array<uint8_t, 64>;
 
+// Moved from, a key is wiped; its public key is then all zeros and it signs no more (CHECK).
 class SigningKey {
  public:
   static SigningKey generate();
@@ -20,9 +23,6 @@ class SigningKey {
   // The file written by save(). Errors: NOT_FOUND; PERMISSION_DENIED when group or others may read
   // it; DATA_LOSS when it is not a key file. No message holds key material.
   static Result<SigningKey> load(const std::string& path);
-  ~SigningKey();
-  SigningKey(SigningKey&&) noexcept;
-  SigningKey& operator=(SigningKey&&) noexcept;
 
   // Mode 0600, never replaces an existing file (ALREADY_EXISTS).
   Status save(const std::string& path) const;
@@ -30,8 +30,8 @@ class SigningKey {
   Signature sign(ByteSpan message) const;
 
  private:
-  SigningKey() = default;
-  std::array<uint8_t, 64> secret_{};
+  explicit SigningKey(SecretArray<64> secret) : secret_(std::move(secret)) {}
+  SecretArray<64> secret_;  // seed || public key
 };
 
 bool ed25519_verify(const PublicKey& key, ByteSpan message, const Signature& signature);
