@@ -136,7 +136,11 @@ void BpeTokenizer::spell_tokens() {
       byte_ids_[static_cast<uint8_t>(spelled->front())] = static_cast<TokenId>(i);
     }
     // A token with a character outside the alphabet is never made by merges; it shows as it is.
-    bytes_.push_back(spelled.has_value() ? std::move(*spelled) : token.text);
+    if (spelled.has_value()) {
+      bytes_.push_back(std::move(*spelled));
+    } else {
+      bytes_.push_back(token.text);
+    }
   }
   // Where each byte is a token nothing is unknown, whatever the file says: some name the end of a
   // text, some name none.

@@ -43,7 +43,7 @@ class SpmTokenizer::Merger {
       Symbol& right = symbols_[static_cast<size_t>(left.next)];
       // Either side has been merged with something else since this was found.
       if (left.text.size() + right.text.size() != top.bytes) continue;
-      left.text = {left.text.data(), top.bytes};
+      left.text = {left.text.begin(), right.text.end()};
       right.text = {};
       left.next = right.next;
       if (left.next >= 0) symbols_[static_cast<size_t>(left.next)].previous = top.left;
@@ -96,7 +96,7 @@ class SpmTokenizer::Merger {
     if (a.frozen || b.frozen) return;
     const size_t bytes = a.text.size() + b.text.size();
     if (bytes > tokenizer_.piece_bytes_max_) return;
-    const auto found = tokenizer_.ids_.find(std::string_view(a.text.data(), bytes));
+    const auto found = tokenizer_.ids_.find(std::string_view(a.text.begin(), b.text.end()));
     if (found == tokenizer_.ids_.end()) return;
     const auto id = static_cast<size_t>(found->second);
     candidates_.push({tokenizer_.ranks_[id], left, bytes});

@@ -25,10 +25,11 @@ Status read_meta_space(const Json& step, const std::string& source, UnigramVocab
 
 // Metaspace, possibly after WhitespaceSplit.
 Status read_cuts(const Json* pre_tokenizer, const std::string& source, UnigramVocabulary& out) {
-  const std::string type =
-      pre_tokenizer == nullptr ? "missing" : json_string_or(*pre_tokenizer, "type", "missing");
-  if (type == "Metaspace") return read_meta_space(*pre_tokenizer, source, out);
-  const Json* steps = type == "Sequence" ? json_member(*pre_tokenizer, "pretokenizers") : nullptr;
+  const Json none = Json::object();
+  const Json& cuts = pre_tokenizer == nullptr ? none : *pre_tokenizer;
+  const std::string type = json_string_or(cuts, "type", "missing");
+  if (type == "Metaspace") return read_meta_space(cuts, source, out);
+  const Json* steps = type == "Sequence" ? json_member(cuts, "pretokenizers") : nullptr;
   if (steps != nullptr && steps->is_array() && steps->size() == 2 &&
       json_string_or((*steps)[0], "type", "") == "WhitespaceSplit" &&
       json_string_or((*steps)[1], "type", "") == "Metaspace") {

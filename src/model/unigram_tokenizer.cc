@@ -97,11 +97,15 @@ class UnigramTokenizer::Lattice {
 
 Result<std::unique_ptr<Tokenizer>> UnigramTokenizer::create(UnigramVocabulary vocabulary,
                                                             const std::string& source) {
+  const Options asked = {.space_prefix = vocabulary.space_prefix,
+                         .space_scope = vocabulary.space_scope,
+                         .collapse_spaces = vocabulary.collapse_spaces,
+                         .split_words = vocabulary.split_words};
   auto tokenizer =
-      std::make_unique<UnigramTokenizer>(Unchecked{}, static_cast<const Vocabulary&>(vocabulary));
+      std::make_unique<UnigramTokenizer>(Unchecked{}, static_cast<Vocabulary&&>(vocabulary));
   ASSAY_RETURN_IF_ERROR(tokenizer->check(source));
   ASSAY_RETURN_IF_ERROR(tokenizer->index_pieces(source));
-  tokenizer->settle_options(vocabulary);
+  tokenizer->settle_options(asked);
   tokenizer->compute_digest();
   return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
@@ -154,11 +158,9 @@ Status UnigramTokenizer::index_pieces(const std::string& source) {
 }
 
 // Ways to say the same are made one, so that the digest is that of the function.
-void UnigramTokenizer::settle_options(const UnigramVocabulary& vocabulary) {
-  options_ = {.space_prefix = vocabulary.space_prefix,
-              .space_scope = vocabulary.space_scope,
-              .collapse_spaces = vocabulary.collapse_spaces,
-              .split_words = vocabulary.split_words && !cuts_words_};
+void UnigramTokenizer::settle_options(const Options& asked) {
+  options_ = asked;
+  options_.split_words = asked.split_words && !cuts_words_;
   // Without spaces at its start, a text never has its prefix already.
   if (options_.collapse_spaces && options_.space_prefix == SpacePrefix::kUnlessPresent) {
     options_.space_prefix = SpacePrefix::kAlways;

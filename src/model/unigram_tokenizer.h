@@ -50,6 +50,7 @@ class UnigramTokenizer final : public VocabularyTokenizer {
  private:
   class Lattice;
   struct Unchecked {};  // only create() can make one
+  // As in UnigramVocabulary.
   struct Options {
     SpacePrefix space_prefix;
     SpaceScope space_scope;
@@ -63,7 +64,7 @@ class UnigramTokenizer final : public VocabularyTokenizer {
  private:
   double score_of(TokenId id) const { return vocabulary_.tokens[static_cast<size_t>(id)].score; }
   Status index_pieces(const std::string& source);
-  void settle_options(const UnigramVocabulary& vocabulary);
+  void settle_options(const Options& asked);
   void compute_digest();
 
   Options options_{};
