@@ -25,8 +25,8 @@ struct Alphabet {
 };
 
 const Alphabet& alphabet() {
-  static const Alphabet kAlphabet;
-  return kAlphabet;
+  static const Alphabet made;
+  return made;
 }
 
 }  // namespace

@@ -110,8 +110,8 @@ std::vector<PreTokenizerInfo> make_table() {
 }
 
 const std::vector<PreTokenizerInfo>& table() {
-  static const std::vector<PreTokenizerInfo> kTable = make_table();
-  return kTable;
+  static const std::vector<PreTokenizerInfo> entries = make_table();
+  return entries;
 }
 
 }  // namespace
