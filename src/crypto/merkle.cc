@@ -3,6 +3,7 @@
 #include "crypto/merkle.h"
 
 #include "base/check.h"
+#include "crypto/sha256_pair.h"
 
 namespace assay {
 namespace {
@@ -28,6 +29,10 @@ void fold_level(std::vector<Digest>& level) {
 Digest merkle_leaf(ByteSpan content) {
   thread_local Sha256 hasher;
   return hasher.update(ByteSpan(&kLeafTag, 1)).update(content).finish();
+}
+
+std::array<Digest, 2> merkle_leaf_pair(ByteSpan first, ByteSpan second) {
+  return sha256_pair(kLeafTag, first, second);
 }
 
 Digest merkle_node(const Digest& left, const Digest& right) {

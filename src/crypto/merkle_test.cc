@@ -42,6 +42,8 @@ std::vector<Digest> naive_path(std::span<const Digest> leaves, uint64_t index) {
 
 TEST(Merkle, HashesAreDomainSeparated) {
   EXPECT_EQ(merkle_leaf(as_bytes("abc")), sha256(std::string("\0abc", 4)));
+  EXPECT_EQ(merkle_leaf_pair(as_bytes("abc"), as_bytes("abd")),
+            (std::array{merkle_leaf(as_bytes("abc")), merkle_leaf(as_bytes("abd"))}));
   const Digest a = sha256("a");
   const Digest b = sha256("b");
   Bytes node = {1};

@@ -1,6 +1,7 @@
 #include "model/artifact.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <mutex>
 
@@ -154,43 +155,88 @@ class ArtifactHasher {
            !tensor.plus_one;
   }
 
+  // A row as stored and as values, in canonical order.
+  struct Row {
+    uint64_t canonical = 0;  // its place among the values
+    uint64_t stored = 0;
+    ByteSpan bytes;
+    std::vector<float> values;
+  };
+
+  // Two rows at a time: their hashes are computed in turn.
   Status hash_rows(const Piece& piece, uint64_t row0, uint64_t rows, const uint8_t* data) {
     const BoundTensor& tensor = *piece.tensor;
     const uint64_t stride = piece.bytes / piece.rows;
-    TensorLeaves& leaves = leaves_[piece.index];
-    std::vector<float> values(tensor.info.columns());
+    std::array<Row, 2> pair;
     for (uint64_t r = 0; r < rows; ++r) {
+      Row& row = pair[r % 2];
+      row.canonical = row0 + r;
       // The order of a vector is that of the elements of its one row.
       const bool vector = tensor.info.shape.size() == 1;
-      const uint64_t source = vector ? row0 + r : source_row(tensor, model_.arch, row0 + r);
-      const uint8_t* row = data + (source - row0) * stride;
-      decode_row(*compute_.kernels, tensor.info, source, row, values);
-      ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, source, row, values));
-      if (tensor.plus_one) {
-        for (float& value : values) value += 1.0F;
+      row.stored = vector ? row0 + r : source_row(tensor, model_.arch, row0 + r);
+      row.bytes = {data + (row.stored - row0) * stride, stride};
+      ASSAY_RETURN_IF_ERROR(decode_values(tensor, row));
+      if (r % 2 == 1) {
+        add_leaves(piece, pair[0], pair[1]);
+      } else if (r + 1 == rows) {
+        add_leaves(piece, row);
       }
-      if (tensor.info.shape.size() == 1 && tensor.row_order == RowOrder::kInterleaved) {
-        const std::vector<float> stored = values;
-        for (size_t j = 0; j < values.size(); ++j) {
-          values[j] = stored[source_row(tensor, model_.arch, j)];
-        }
-      }
-      leaves.values[row0 + r] = merkle_leaf(as_bytes(std::span<const float>(values)));
-      if (!leaves.raw.empty()) leaves.raw[source] = raw_leaf(tensor.info, source, {row, stride});
     }
     return ok_status();
   }
 
+  Status decode_values(const BoundTensor& tensor, Row& row) const {
+    std::vector<float>& values = row.values;
+    values.resize(tensor.info.columns());
+    decode_row(*compute_.kernels, tensor.info, row.stored, row.bytes.data(), values);
+    ASSAY_RETURN_IF_ERROR(check_finite_row(model_, tensor, row.stored, row.bytes.data(), values));
+    if (tensor.plus_one) {
+      for (float& value : values) value += 1.0F;
+    }
+    if (tensor.info.shape.size() == 1 && tensor.row_order == RowOrder::kInterleaved) {
+      const std::vector<float> stored = values;
+      for (size_t j = 0; j < values.size(); ++j) {
+        values[j] = stored[source_row(tensor, model_.arch, j)];
+      }
+    }
+    return ok_status();
+  }
+
+  void add_leaves(const Piece& piece, const Row& row) {
+    TensorLeaves& leaves = leaves_[piece.index];
+    leaves.values[row.canonical] = merkle_leaf(value_bytes(row));
+    if (leaves.raw.empty()) return;
+    leaves.raw[row.stored] = merkle_leaf(raw_content(piece.tensor->info, row));
+  }
+
+  void add_leaves(const Piece& piece, const Row& first, const Row& second) {
+    TensorLeaves& leaves = leaves_[piece.index];
+    const auto values = merkle_leaf_pair(value_bytes(first), value_bytes(second));
+    leaves.values[first.canonical] = values[0];
+    leaves.values[second.canonical] = values[1];
+    if (leaves.raw.empty()) return;
+    const TensorInfo& info = piece.tensor->info;
+    const auto raw = info.scales == nullptr
+                         ? merkle_leaf_pair(first.bytes, second.bytes)
+                         : merkle_leaf_pair(raw_content(info, first), raw_content(info, second));
+    leaves.raw[first.stored] = raw[0];
+    leaves.raw[second.stored] = raw[1];
+  }
+
+  static ByteSpan value_bytes(const Row& row) {
+    return as_bytes(std::span<const float>(row.values));
+  }
+
   // A row as stored, with the scales that belong to it.
-  static Digest raw_leaf(const TensorInfo& tensor, uint64_t row, ByteSpan stored) {
-    if (tensor.scales == nullptr) return merkle_leaf(stored);
-    const WeightScales scales = tensor.scales_from(row);
+  static Bytes raw_content(const TensorInfo& tensor, const Row& row) {
+    Bytes content(row.bytes.begin(), row.bytes.end());
+    if (tensor.scales == nullptr) return content;
+    const WeightScales scales = tensor.scales_from(row.stored);
     const uint64_t group = scales.row0 >> scales.rows_log2;
     const uint64_t count = ((tensor.columns() - 1) >> scales.columns_log2) + 1;
-    Bytes content(stored.begin(), stored.end());
     append_bytes(content,
                  as_bytes(std::span(tensor.scales->values).subspan(group * scales.stride, count)));
-    return merkle_leaf(content);
+    return content;
   }
 
   void finish(const Piece& piece) {
