@@ -2,6 +2,8 @@
 // "split at the largest power of two below n" (merkle_test.cc compares the two).
 #include "crypto/merkle.h"
 
+#include <cstring>
+
 #include "base/check.h"
 #include "crypto/sha256_pair.h"
 
@@ -15,7 +17,17 @@ constexpr uint8_t kEmptyTag = 2;
 // Replaces a level of at least two nodes by the level above it.
 void fold_level(std::vector<Digest>& level) {
   const size_t pairs = level.size() / 2;
-  for (size_t i = 0; i < pairs; ++i) level[i] = merkle_node(level[2 * i], level[2 * i + 1]);
+  // Two nodes at once.
+  std::array<uint8_t, 4 * sizeof(Digest)> children;
+  size_t i = 0;
+  for (; i + 2 <= pairs; i += 2) {
+    std::memcpy(children.data(), &level[2 * i], children.size());
+    const auto nodes = sha256_pair(kNodeTag, ByteSpan(children).first(2 * sizeof(Digest)),
+                                   ByteSpan(children).last(2 * sizeof(Digest)));
+    level[i] = nodes[0];
+    level[i + 1] = nodes[1];
+  }
+  if (i < pairs) level[i] = merkle_node(level[2 * i], level[2 * i + 1]);
   if (level.size() % 2 != 0) {
     level[pairs] = level.back();
     level.resize(pairs + 1);

@@ -16,6 +16,9 @@ namespace {
 constexpr std::string_view kFolderFiles[] = {"config.json", "model.safetensors.index.json",
                                              "tokenizer.json", "tokenizer.model",
                                              "tokenizer_config.json"};
+// The hashes of a panel take about as long as a fast disk needs for it: with two buffers, each
+// would wait for the other whenever one is slow.
+constexpr size_t kBuffers = 4;
 constexpr uint64_t kFolderFileBytesMax = uint64_t{64} << 20;
 
 // A piece of a weight file: bytes that belong to no tensor, or whole rows of one. Rows of rotary
@@ -366,7 +369,7 @@ Result<ArtifactDigests> hash_artifact(const Model& model, ComputeContext& comput
   std::vector<Digest> file_digests;
   for (size_t file = 0; file < model.checkpoint.files.size(); ++file) {
     ASSAY_ASSIGN_OR_RETURN(const std::vector<Piece> pieces, cut_file(model, file, buffer_bytes));
-    PanelStream stream(buffer_bytes);
+    PanelStream stream(buffer_bytes, ReadPath::kBySize, kBuffers);
     std::vector<std::span<const Piece>> panels;
     for (size_t begin = 0; begin < pieces.size();) {
       size_t end = begin;

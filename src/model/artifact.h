@@ -27,7 +27,7 @@ struct ArtifactDigests {
   uint64_t bytes_read = 0;
 };
 
-// Reads every weight file once, in order, with two buffers of buffer_bytes.
+// Reads every weight file once, in order, with four buffers of buffer_bytes.
 // Errors: DATA_LOSS for a weight that is NaN or infinite (names file, tensor, row, column, value)
 // or a file that ends early.
 Result<ArtifactDigests> hash_artifact(

@@ -1,6 +1,5 @@
 #include "model/panel_stream.h"
 
-#include <array>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
@@ -90,11 +89,11 @@ struct PanelStream::Shared {
     Status status;
   };
 
-  explicit Shared(ReadPath path) : panel_reader(path) {}
+  Shared(ReadPath path, size_t buffer_count) : panel_reader(path), buffers(buffer_count) {}
 
   size_t buffer_bytes = 0;
   PanelReader panel_reader;
-  std::array<Buffer, kBuffers> buffers;
+  std::vector<Buffer> buffers;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::vector<Extent>> queue;  // not yet being read
@@ -134,8 +133,8 @@ struct PanelStream::Shared {
   }
 };
 
-PanelStream::PanelStream(size_t buffer_bytes, ReadPath path)
-    : shared_(std::make_unique<Shared>(path)) {
+PanelStream::PanelStream(size_t buffer_bytes, ReadPath path, size_t buffers)
+    : shared_(std::make_unique<Shared>(path, buffers)) {
   shared_->buffer_bytes = buffer_bytes;
   for (auto& buffer : shared_->buffers) buffer.memory = allocate_panel(buffer_bytes);
   shared_->reader = std::thread([shared = shared_.get()] { shared->read_loop(); });

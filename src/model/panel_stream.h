@@ -31,7 +31,9 @@ class PanelStream {
  public:
   static constexpr size_t kBuffers = 2;  // one is computed on while the next is read
 
-  explicit PanelStream(size_t buffer_bytes, ReadPath path = ReadPath::kBySize);
+  // More buffers let the reader go on while the computation is slow for a moment.
+  explicit PanelStream(size_t buffer_bytes, ReadPath path = ReadPath::kBySize,
+                       size_t buffers = kBuffers);
   ~PanelStream();  // stops the reader; what was not taken is dropped
   PanelStream(const PanelStream&) = delete;
   PanelStream& operator=(const PanelStream&) = delete;
@@ -56,8 +58,9 @@ class PanelStream {
     size_t buffer_ = 0;
     ByteSpan bytes_;
   };
-  // The next panel in the order of enqueue; waits until it is read. At most kBuffers panels may be
-  // held at once. Pre: a panel is queued (CHECK). Errors: those of ReadFile::read_at.
+  // The next panel in the order of enqueue; waits until it is read. At most as many panels as
+  // there are buffers may be held at once. Pre: a panel is queued (CHECK). Errors: those of
+  // ReadFile::read_at.
   Result<Panel> next();
 
   uint64_t bytes_read() const;

@@ -59,7 +59,25 @@ TEST_P(PanelStreamTest, GivesPanelsInTheOrderAskedFor) {
   }
 }
 
-TEST_P(PanelStreamTest, TwoPanelsMayBeHeldAtOnce) {
+TEST_P(PanelStreamTest, AsManyPanelsMayBeHeldAsThereAreBuffers) {
+  for (const size_t buffers : {1U, 2U, 5U}) {
+    PanelStream stream(64, GetParam(), buffers);
+    for (uint64_t i = 0; i < 20; ++i) stream.enqueue({{file_, 64 * i, 64}});
+    for (uint64_t i = 0; i < 20; i += buffers) {
+      std::vector<PanelStream::Panel> held;
+      for (uint64_t j = i; j < std::min<uint64_t>(20, i + buffers); ++j) {
+        auto panel = stream.next();
+        ASSERT_TRUE(panel.ok());
+        held.push_back(std::move(panel).value());
+      }
+      for (uint64_t j = 0; j < held.size(); ++j) {
+        EXPECT_EQ(held[j].bytes()[5], content_[64 * (i + j) + 5]);
+      }
+    }
+  }
+}
+
+TEST_P(PanelStreamTest, ABufferIsFreeAgainWhenItsPanelGoes) {
   PanelStream stream(64, GetParam());
   for (uint64_t i = 0; i < 4; ++i) stream.enqueue({{file_, 64 * i, 64}});
   auto first = stream.next();
