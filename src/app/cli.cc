@@ -35,7 +35,9 @@ std::string usage_line(const CLI::App& app) {
   if (app.get_parent() == nullptr) return "Usage: assay COMMAND [options]\n";
   std::string out = "Usage: assay " + app.get_name();
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_positional()) out += ' ' + option->get_name(true, false);
+    if (!option->get_positional()) continue;
+    const std::string name = option->get_name(true, false);
+    out += option->get_required() ? ' ' + name : " [" + name + ']';
   }
   return out + " [options]\n";
 }

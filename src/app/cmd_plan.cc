@@ -101,6 +101,7 @@ void print_json(const PlanCommand& command, const Planned& planned) {
   json["measured"] = {{"read_bytes", planned.speed.read_bytes},
                       {"read_bytes_per_s", nullptr},
                       {"sha256_bytes_per_s", planned.speed.sha256_bytes_per_s},
+                      {"sha256_pair_bytes_per_s", planned.speed.sha256_pair_bytes_per_s},
                       {"matmul_flop_per_s", planned.speed.flop_per_s},
                       {"matmul_tokens", planned.speed.matmul_tokens},
                       {"matmul_columns", planned.speed.matmul_columns}};
@@ -139,7 +140,10 @@ class PlanText {
       : style_(style), command_(command), planned_(planned), plan_(planned.plan) {}
 
   void print() {
-    write_out("\n  " + paint(style_, Paint::kBold, printable(style_, name_of(command_))));
+    const std::string name = command_.parameters == 0
+                                 ? command_.model
+                                 : "--params " + format_parameters(command_.parameters);
+    write_out("\n  " + paint(style_, Paint::kBold, printable(style_, name)));
     if (!command_.target.empty()) {
       write_out(" and " + paint(style_, Paint::kBold, printable(style_, command_.target)));
     }
@@ -222,8 +226,12 @@ class PlanText {
     const std::string reads = m.read_bytes > 0
                                   ? format_rate(m.read_bytes_per_s) + " of sequential reads (" +
                                         format_size(m.read_bytes) + " of the file)"
-                                  : std::string("no file: reads are left out");
-    line("rests on", reads + ", SHA-256 of " + format_rate(m.sha256_bytes_per_s) + " a thread,");
+                              : planned_.model_a.checkpoint.files.empty()
+                                  ? std::string("no file: reads are left out")
+                                  : std::string("a small file: reads are left out");
+    line("rests on", reads + ",");
+    line("", "SHA-256 of " + format_rate(m.sha256_bytes_per_s) + " a thread (" +
+                 format_rate(m.sha256_pair_bytes_per_s) + " of two rows at once),");
     line("", format_count(static_cast<uint64_t>(m.flop_per_s / 1e9 + 0.5)) +
                  " Gflop/s of a product of " + format_count(m.matmul_tokens) + " tokens and " +
                  format_count(m.matmul_columns) + " columns on " + format_count(planned_.threads) +

@@ -1,8 +1,9 @@
 #include "app/machine_speed.h"
 
 #include <algorithm>
+#include <functional>
 
-#include "crypto/sha256.h"
+#include "crypto/sha256_pair.h"
 #include "model/panel_stream.h"
 #include "tensor/matmul.h"
 
@@ -10,12 +11,27 @@ namespace assay {
 namespace {
 
 constexpr uint64_t kReadBytesMax = uint64_t{256} << 20;
+constexpr uint64_t kReadBytesMin = uint64_t{16} << 20;  // less says nothing, and takes no time
 constexpr uint64_t kPanelBytes = uint64_t{8} << 20;
-constexpr size_t kHashBytes = size_t{16} << 20;
+constexpr size_t kHashBytes = size_t{4} << 20;
+constexpr size_t kRounds = 9;
 constexpr size_t kRowsMax = 1024;
 constexpr size_t kColumnsMax = 4096;
 constexpr size_t kTokensMax = 128;
 constexpr double kSecondsMin = 1e-9;  // of a clock that stood still
+
+// Of a few rounds, after one that is not measured: it touches the memory.
+double median_seconds(const Clock& clock, const std::function<void()>& round) {
+  std::vector<double> seconds;
+  round();
+  for (size_t i = 0; i < kRounds; ++i) {
+    const double start = clock.seconds();
+    round();
+    seconds.push_back(std::max(kSecondsMin, clock.seconds() - start));
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + kRounds / 2, seconds.end());
+  return seconds[kRounds / 2];
+}
 
 Status measure_reads(const Model& model, const Clock& clock, MachineSpeed& out) {
   const auto& files = model.checkpoint.files;
@@ -23,6 +39,7 @@ Status measure_reads(const Model& model, const Clock& clock, MachineSpeed& out) 
   const auto largest =
       *std::max_element(files.begin(), files.end(),
                         [](const auto& a, const auto& b) { return a->size() < b->size(); });
+  if (largest->size() < kReadBytesMin) return ok_status();
   const uint64_t bytes = std::min(largest->size(), kReadBytesMax);
   PanelStream stream(kPanelBytes, ReadPath::kDirect);
   size_t panels = 0;
@@ -42,11 +59,15 @@ Status measure_reads(const Model& model, const Clock& clock, MachineSpeed& out) 
   return ok_status();
 }
 
-double measure_sha256(const Clock& clock) {
+void measure_sha256(const Clock& clock, MachineSpeed& out) {
   const Bytes bytes(kHashBytes);
-  const double start = clock.seconds();
-  (void)sha256(bytes);
-  return static_cast<double>(kHashBytes) / std::max(kSecondsMin, clock.seconds() - start);
+  const ByteSpan all(bytes);
+  out.sha256_bytes_per_s =
+      static_cast<double>(kHashBytes) / median_seconds(clock, [&] { (void)sha256(all); });
+  out.sha256_pair_bytes_per_s =
+      static_cast<double>(kHashBytes) / median_seconds(clock, [&] {
+        (void)sha256_pair(0, all.first(kHashBytes / 2), all.last(kHashBytes / 2));
+      });
 }
 
 const BoundTensor& largest_matrix(const Model& model) {
@@ -66,10 +87,7 @@ void measure_matmul(const Model& model, ComputeContext& compute, size_t tile_tok
   const std::vector<float> x(tokens * k, 0.5F);
   std::vector<float> y(tokens * kRowsMax);
   std::vector<float> scratch(compute.pool->threads() * matmul_scratch_floats(k));
-  double seconds = 0;
-  // The first time touches the memory, the second one is measured.
-  for (int round = 0; round < 2; ++round) {
-    const double start = clock.seconds();
+  const double seconds = median_seconds(clock, [&] {
     matmul(*compute.kernels, *compute.pool,
            {.x = x.data(),
             .tokens = tokens,
@@ -81,8 +99,7 @@ void measure_matmul(const Model& model, ComputeContext& compute, size_t tile_tok
             .y = y.data(),
             .y_stride = kRowsMax},
            scratch.data());
-    seconds = std::max(kSecondsMin, clock.seconds() - start);
-  }
+  });
   out.flop_per_s = 2.0 * static_cast<double>(kRowsMax * k * tokens) / seconds;
   out.matmul_tokens = tokens;
   out.matmul_columns = k;
@@ -94,7 +111,7 @@ Result<MachineSpeed> measure_machine(const Model& model, ComputeContext& compute
                                      size_t tile_tokens, const Clock& clock) {
   MachineSpeed out;
   ASSAY_RETURN_IF_ERROR(measure_reads(model, clock, out));
-  out.sha256_bytes_per_s = measure_sha256(clock);
+  measure_sha256(clock, out);
   measure_matmul(model, compute, tile_tokens, clock, out);
   return out;
 }
@@ -105,10 +122,11 @@ PredictedSeconds predict_seconds(const RunPlan& plan, const MachineSpeed& speed,
   };
   PredictedSeconds out;
   // The files are hashed one after the other, each on one thread beside its rows on all.
-  out.artifact = std::max({reading(plan.artifact_bytes),
-                           static_cast<double>(plan.artifact_bytes) / speed.sha256_bytes_per_s,
-                           static_cast<double>(plan.artifact_hashed_bytes) /
-                               (speed.sha256_bytes_per_s * static_cast<double>(threads))});
+  const double file_seconds = static_cast<double>(plan.artifact_bytes) / speed.sha256_bytes_per_s;
+  const double row_seconds = static_cast<double>(plan.artifact_hashed_bytes - plan.artifact_bytes) /
+                             speed.sha256_pair_bytes_per_s;
+  out.artifact = std::max({reading(plan.artifact_bytes), file_seconds,
+                           (file_seconds + row_seconds) / static_cast<double>(threads)});
   for (const WavePlan& wave : plan.waves) {
     const double computing =
         static_cast<double>(wave.tokens) * plan.flop_per_token / speed.flop_per_s;

@@ -12,11 +12,12 @@
 namespace assay {
 
 struct MachineSpeed {
-  uint64_t read_bytes = 0;        // read for the measurement; 0: there was no file
-  double read_bytes_per_s = 0;    // sequential, past the page cache where possible
-  double sha256_bytes_per_s = 0;  // of one thread
-  double flop_per_s = 0;          // of all threads
-  size_t matmul_tokens = 0;       // in that product
+  uint64_t read_bytes = 0;             // read for the measurement; 0: no file, or a small one
+  double read_bytes_per_s = 0;         // sequential, past the page cache where possible
+  double sha256_bytes_per_s = 0;       // of one thread
+  double sha256_pair_bytes_per_s = 0;  // of one thread, two messages at once
+  double flop_per_s = 0;               // of all threads
+  size_t matmul_tokens = 0;            // in that product
   size_t matmul_columns = 0;
 };
 
