@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <limits>
 #include <memory>
 
+#include "app/cli_readers.h"
 #include "app/commands.h"
 #include "base/thread_pool.h"
 #include "model/gguf_types.h"
@@ -12,67 +12,6 @@
 
 namespace assay {
 namespace {
-
-// Reads the text of an option's value into its place; the answer is what is wrong with it, or
-// empty.
-using Reader = std::function<std::string(const std::string& text)>;
-
-CLI::Option* add_read(CLI::App& app, const std::string& name, const std::string& value_name,
-                      const std::string& description, const Reader& read) {
-  CLI::Option* option =
-      app.add_option_function<std::string>(name, [](const std::string&) {}, description);
-  option->option_text(value_name);
-  option->check([read](const std::string& text) { return read(text); }, "", "");
-  return option;
-}
-
-template <typename T>
-Reader read_number(T& value, T min, T max) {
-  return [&value, min, max](const std::string& text) -> std::string {
-    T number{};
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    std::string bounds;
-    if constexpr (std::is_integral_v<T>) {
-      bounds = max == std::numeric_limits<T>::max()
-                   ? "a whole number from " + std::to_string(min)
-                   : "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
-    } else {
-      bounds = "a number from " + format_real(min) + " to " + format_real(max);
-    }
-    if (error != std::errc() || stop != end || !(number >= min && number <= max)) {
-      return "'" + text + "' is not " + bounds;
-    }
-    value = number;
-    return "";
-  };
-}
-
-// Above 0 and below the bound.
-Reader read_fraction(double& value, double below, bool bound_allowed) {
-  return [&value, below, bound_allowed](const std::string& text) -> std::string {
-    double number = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    const bool in = number > 0 && (number < below || (bound_allowed && number == below));
-    if (error != std::errc() || stop != end || !in) {
-      return "'" + text + "' is not a number above 0 and " +
-             (bound_allowed ? "at most " : "below ") + format_real(below);
-    }
-    value = number;
-    return "";
-  };
-}
-
-template <typename T, typename Parse>
-Reader read_parsed(T& value, Parse parse) {
-  return [&value, parse](const std::string& text) -> std::string {
-    auto parsed = parse(text);
-    if (!parsed.ok()) return parsed.status().message();
-    value = std::move(parsed).value();
-    return "";
-  };
-}
 
 Reader read_tokens(std::vector<TokenId>& tokens) {
   return [&tokens](const std::string& text) -> std::string {

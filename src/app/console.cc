@@ -68,8 +68,8 @@ Status flush_out() {
       .with_context("the output is not complete");
 }
 
-void print_error(const Console& console, std::string_view command, std::string_view message) {
-  const std::string name = command.empty() ? "assay" : "assay " + std::string(command);
+void print_program_error(const Console& console, const std::string& name,
+                         std::string_view message) {
   const std::string safe = printable(console.err, message, /*keep_layout=*/true);
   std::string text = name + ": " + safe;
   if (console.err_terminal && safe.find('\n') == std::string::npos) {
@@ -80,6 +80,11 @@ void print_error(const Console& console, std::string_view command, std::string_v
   }
   // The name is the start of the first line; wrapping leaves it whole.
   write_err(paint(console.err, Paint::kBad, name + ":") + text.substr(name.size() + 1) + "\n");
+}
+
+void print_error(const Console& console, std::string_view command, std::string_view message) {
+  print_program_error(console, command.empty() ? "assay" : "assay " + std::string(command),
+                      message);
 }
 
 }  // namespace assay

@@ -30,7 +30,9 @@ void write_err(std::string_view text);
 // Errors: UNAVAILABLE when stdout could not take everything that was written (a full disk).
 Status flush_out();
 
-// "assay verify: <message>" on stderr.
+// "<name>: <message>" on stderr.
+void print_program_error(const Console& console, const std::string& name, std::string_view message);
+// The same of a command of assay: "assay verify: <message>".
 void print_error(const Console& console, std::string_view command, std::string_view message);
 
 }  // namespace assay
