@@ -1,5 +1,5 @@
 // Help and usage errors of the programs, in one form for all. Include from .cc files that parse
-// arguments only (CLI11 is heavy). Tested in cli_test.cc.
+// arguments only (CLI11 is heavy). Tested in cli_test.cc and probft_plan_test.cc.
 #pragma once
 
 #include <CLI/App.hpp>
