@@ -73,7 +73,7 @@ void add_memory(CLI::App& app, uint64_t& memory_bytes) {
 
 template <typename Command>
 CLI::App& add_command(CLI::App& app, CommandLine& line, const std::string& name,
-                      const std::string& description, std::shared_ptr<Command> command,
+                      const std::string& description, const std::shared_ptr<Command>& command,
                       int (*run)(const Command&, const Console&)) {
   CLI::App& sub = *app.add_subcommand(name, description);
   sub.set_help_flag("-h,--help", "Show this help");
