@@ -169,7 +169,8 @@ const std::vector<Confined> kConfinedHeaders = {
     {"gmock/*", {"src/*/*_test.cc", "src/*/*_testing.h"}},
     {"benchmark/*", {"src/*/*_bench.cc"}},
     {"cblas.h", {"src/*/*_bench.cc"}},
-    {"immintrin.h", {"src/tensor/*"}},
+    {"immintrin.h", {"src/tensor/*", "src/crypto/sha256_pair.cc"}},
+    {"cpuid.h", {"src/crypto/sha256_pair.cc"}},
     {"xmmintrin.h", {"src/tensor/fpenv.cc"}},
     {"arm_neon.h", {"src/tensor/*"}},
     // Compiled for one instruction set: C headers, which define no inline function that the linker
