@@ -11,6 +11,8 @@
 #include <set>
 #include <vector>
 
+#include "bft/certificate.h"
+#include "bft/codec.h"
 #include "bft/core.h"
 
 namespace assay::bft {
@@ -50,6 +52,55 @@ class TestKeys : public Keys {
     return out;
   }
   SigningKey key_;
+};
+
+// n validators of weight 1, and their keys by index in the set.
+struct TestSet {
+  explicit TestSet(size_t n, std::optional<Sampling> sampling = {}) {
+    std::vector<Validator> validators;
+    for (size_t i = 0; i < n; ++i) {
+      const TestKeys one(static_cast<uint8_t>(i));
+      validators.push_back({one.public_key(), one.public_key(), 1});
+    }
+    genesis = {.name = "test", .validators = validators, .sampling = sampling, .epoch_blocks = 3};
+    set = ValidatorSet::make(validators, {}, sampling).value();
+    keys.resize(n);
+    for (size_t i = 0; i < n; ++i) {
+      auto one = std::make_unique<TestKeys>(static_cast<uint8_t>(i));
+      const ValidatorIndex at = *set.find(one->public_key());
+      keys[at] = std::move(one);
+    }
+  }
+  Vote vote(const Digest& chain, Epoch epoch, const Statement& s, ValidatorIndex voter) const {
+    Vote out{s, voter, keys[voter]->sign(signing_bytes(chain, epoch, s)), {}};
+    if (is_sampled(set, s.phase)) out.draw = keys[voter]->vrf_prove(draw_input(chain, epoch, s));
+    return out;
+  }
+  Certificate certificate(const Digest& chain, Epoch epoch, const Statement& s,
+                          size_t voters) const {
+    Certificate out;
+    out.statement = s;
+    for (ValidatorIndex i = 0; i < voters; ++i) {
+      const Vote one = vote(chain, epoch, s, i);
+      out.votes.push_back({i, one.signature, one.draw});
+    }
+    return out;
+  }
+  // The next block of the chain, by the leader of view 0, and its certificate.
+  DecidedBlock next_block(const Chain& chain, const std::vector<Transaction>& transactions) const {
+    Block block;
+    block.payload = encode_payload(transactions);
+    const ValidatorIndex proposer =
+        LeaderOrder(chain.validators(), chain.seed(), chain.height() + 1).at(0);
+    block.header = chain.draft_header({0, proposer, payload_digest(block.payload)});
+    block.header.vrf = keys[proposer]->vrf_prove(chain.vrf_input());
+    const Statement s = {Phase::kCommit, block.header.height, 0, 0, header_digest(block.header)};
+    return {block, certificate(chain.id(), chain.epoch(), s, set.quorum())};
+  }
+
+  Genesis genesis;
+  ValidatorSet set = ValidatorSet::make({Validator{}}).value();
+  std::vector<std::unique_ptr<TestKeys>> keys;
 };
 
 }  // namespace assay::bft

@@ -299,6 +299,10 @@ Result<Chain> Chain::decode(ByteSpan bytes) {
   const size_t culprits = in.count("culprits", {kCulpritsMax, 32});
   for (size_t i = 0; i < culprits; ++i) chain.culprits_.insert(in.array<32>());
   ASSAY_RETURN_IF_ERROR(in.finish());
+  const Bytes canonical = chain.encode();
+  if (!std::equal(canonical.begin(), canonical.end(), bytes.begin(), bytes.end())) {
+    return data_loss("the state of a chain is not in its one encoding");
+  }
   return chain;
 }
 

@@ -2,34 +2,37 @@
 // change of 06-consensus. h: the height to be decided, v: the view, q: a quorum, F: the weight of
 // faulty validators that is survived.
 //
-// | when                                              | then                                     |
-// where       |
-// |---------------------------------------------------|------------------------------------------|-------------|
-// | height begins; leader(h, 0) is this one           | block timer, or propose at once when     |
-// begin_height| |                                                   | transactions wait | | |
-// leader of v has entered v and not proposed        | Propose: the value prepared in the       |
-// propose     | |                                                   | highest view among q
-// NewLeaders, else a  |             | |                                                   | new
-// block; pre-prepare of PBFT           |             | | valid Propose of leader(h, v), v entered
-// | keep; pull the payload                   | on_proposal | | the same, its payload here and valid
-// | persist block, sign Prepare              | prepare     | | q Prepares for the proposal of v |
-// lock: persist (v, certificate); sign     | commit      | | | Commit |             | | q Commits
-// of any one view of h                    | decide: persist block and certificate,   | decide | |
-// | deliver; h + 1 begins                    |             | | block with a certificate of q
-// Commits             | decide                                   | on Blocks   | | view timer of an
-// entered v                        | sign NewLeader(v + 1) with the lock      | leave_for   | |
-// NewLeaders of F + 1 for views above v             | sign NewLeader for the highest view that |
-// join_or_... | |                                                   | F + 1 have reached | | |
-// NewLeaders of q for one view >= v, or a Propose   | enter it: timer of twice the time        |
-// enter       | | that carries them                                 | |             | | two
-// statements that no correct validator makes    | evidence: tell all, put it in a block;   | report
-// | |                                                   | sampled: leave the view of an | | | |
-// equivocating leader                      |             | | resend timer | say again what this
-// view holds of one's  | resend      | |                                                   | own,
-// and one's height and view           |             | | message of h + 1 | keep, within the peer's
-// bounds           | is_of_now   | | message of a height below h                       | send the
-// blocks that the sender lacks    | is_of_now   | | message of a height above h + 1, or such a
-// Status | ask the sender for blocks                | is_of_now   |
+//   when                                            then
+//   height begins; leader(h, 0) is this one         propose at once if transactions wait, else
+//   after
+//                                                   the block timer (begin_height)
+//   this leader of v has entered v and not          Propose (pre-prepare): the value prepared in
+//   the
+//     proposed                                      highest view among q NewLeaders, else a block
+//     of
+//                                                   its own (propose)
+//   valid Propose of leader(h, v)                   keep it, pull its payload (on_proposal)
+//   the same in an entered v, payload valid         persist the block; sign Prepare (prepare)
+//   q Prepares for the proposal of v                lock: persist the certificate with the
+//   signature;
+//                                                   sign Commit (commit)
+//   q Commits of any one view of h                  decide: persist, deliver; h + 1 begins (decide)
+//   block with a certificate of q Commits           the same (core_sync.cc)
+//   view timer of an entered v                      sign NewLeader(v + 1), naming the lock
+//   (leave_for) NewLeaders of F + 1 for views above v           sign NewLeader for the highest view
+//   that F + 1
+//                                                   have reached (join_or_enter)
+//   NewLeaders of q for one view >= v, or a         enter that view; its timer takes twice as long
+//     Propose that carries them                     (enter)
+//   two statements that no correct one makes        evidence: tell all, put it into a block
+//   (report);
+//                                                   sampled: leave an equivocating leader's view
+//   resend timer                                    say again what one has signed in this view, and
+//                                                   one's height and view (resend)
+//   message of h + 1                                keep it, within the peer's bounds (is_of_now)
+//   message of a height below h                     send the blocks that the sender lacks
+//   (is_of_now) message of a height above h + 1                 ask the sender for blocks
+//   (is_of_now)
 #include "bft/core.h"
 
 #include <algorithm>
@@ -216,7 +219,7 @@ void Core::Machine::set_timer(Timer timer, uint64_t delay_ms) {
   const uint64_t id = timer == Timer::kResend    ? timer_id(kind, 0, 0)
                       : timer == Timer::kPropose ? timer_id(kind, now(), 0)
                                                  : timer_id(kind, now(), view_);
-  effects_.push_back(SetTimer{id, delay_ms});
+  effects_.emplace_back(SetTimer{id, delay_ms});
 }
 
 // Messages get lost; whoever is behind shows it by the height and view that it says.
@@ -259,20 +262,20 @@ void Core::Machine::on(const TransactionSubmitted& input) {
     send_all(TransactionsMessage{{input.transaction}});
     if (view_ == 0 && own_ && leader(0) == *own_) propose_now_ = true;
   }
-  effects_.push_back(TransactionAnswer{digest, status});
+  effects_.emplace_back(TransactionAnswer{digest, status});
 }
 
 void Core::Machine::persist(RecordKind kind, Bytes record) {
-  effects_.push_back(Persist{++seq_, kind, std::move(record)});
+  effects_.emplace_back(Persist{++seq_, kind, std::move(record)});
 }
 
 void Core::Machine::send_all(const Message& message) {
-  effects_.push_back(Send{std::nullopt, encode_message(message), seq_});
+  effects_.emplace_back(Send{std::nullopt, encode_message(message), seq_});
 }
 
 void Core::Machine::send_to(const Peer& to, const Message& message) {
   if (to == own_key_) return;
-  effects_.push_back(Send{to, encode_message(message), seq_});
+  effects_.emplace_back(Send{to, encode_message(message), seq_});
 }
 
 bool Core::Machine::may_sign() const {

@@ -95,7 +95,7 @@ void Core::Machine::serve_blocks(const Peer& to, Height from) {
   if (from <= served) return;
   served = from;
   if (recent_.empty() || from < recent_.front().block.header.height) {
-    effects_.push_back(ServeBlocks{to, from});
+    effects_.emplace_back(ServeBlocks{to, from});
     return;
   }
   BlocksMessage message;
@@ -121,7 +121,7 @@ void Core::Machine::on(const Peer& from, const StatusMessage& m) {
   if (m.height < now()) return serve_blocks(from, m.height);
   if (m.height == now()) return;
   if (m.height > now() + settings_.checkpoint_blocks) {
-    effects_.push_back(NeedCheckpoint{from, m.height});
+    effects_.emplace_back(NeedCheckpoint{from, m.height});
   }
   ask_for_blocks(from);
 }
@@ -174,7 +174,7 @@ void Core::Machine::report(const Evidence& evidence) {
   if (!reported_.emplace(evidence.epoch, culprit).second) return;
   // Of two epochs, one entry for each validator: as many as there are.
   std::erase_if(reported_, [&](const auto& entry) { return entry.first + 1 < chain_.epoch(); });
-  effects_.push_back(EvidenceFound{evidence, chain_.validators().at(culprit).key});
+  effects_.emplace_back(EvidenceFound{evidence, chain_.validators().at(culprit).key});
   send_all(EvidenceMessage{evidence});
   if (chain_.culprits().contains(chain_.validators().at(culprit).key)) return;
   // Without a sender: it is the same transaction whoever found it.

@@ -235,7 +235,7 @@ void Core::Machine::finish(const DecidedBlock& decided) {
   chain_.apply(keys_, decided.block);
   mempool_.committed(decode_payload(decided.block.payload).value());
   const bool wants_root = chain_.height() % settings_.checkpoint_blocks == 0;
-  effects_.push_back(Deliver{decided, seq_, wants_root});
+  effects_.emplace_back(Deliver{decided, seq_, wants_root});
   tip_certificate_ = decided.certificate;
   recent_.push_back(decided);
   if (recent_.size() > settings_.recent_blocks) recent_.pop_front();

@@ -71,11 +71,24 @@ Result<SignState> SignState::decode(ByteSpan bytes) {
   const Bytes header = in.sized("bytes in a header", 4096);
   state.checkpoint_height_ = in.integer<Height>();
   ASSAY_RETURN_IF_ERROR(in.finish());
+  if (prepared.empty() != header.empty()) {
+    return data_loss("a sign state has a prepared value without its header, or the reverse");
+  }
   if (!prepared.empty()) {
     ASSAY_ASSIGN_OR_RETURN(state.prepared_, decode_certificate(prepared));
-  }
-  if (!header.empty()) {
     ASSAY_ASSIGN_OR_RETURN(state.prepared_header_, decode_header(header));
+    const Statement& s = state.prepared_->statement;
+    if (s.phase != Phase::kPrepare || s.height != state.height_ || s.view > state.view_ ||
+        s.digest != header_digest(*state.prepared_header_)) {
+      return data_loss("a sign state has prepared something of another height, view or header");
+    }
+  }
+  for (size_t i = 0; i < state.votes_.size(); ++i) {
+    const Statement& s = state.votes_[i].statement;
+    if (s.height != state.height_ || s.view != state.view_ ||
+        (i > 0 && s.phase <= state.votes_[i - 1].statement.phase)) {
+      return data_loss("a sign state holds votes of another height or view, or out of order");
+    }
   }
   return state;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "crypto/ecvrf.h"
 #include "crypto/ed25519.h"
 #include "crypto/sha256.h"
 
@@ -18,9 +19,6 @@ using View = uint32_t;
 using Epoch = uint64_t;
 // The place of a validator in the set of the epoch, which is sorted by key.
 using ValidatorIndex = uint16_t;
-
-using VrfProof = std::array<uint8_t, 80>;
-using VrfOutput = std::array<uint8_t, 64>;
 
 // In the order in which a validator may sign within a view. kApproval and kCheckpoint belong to no
 // view and stand outside this order.

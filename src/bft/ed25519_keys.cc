@@ -1,0 +1,66 @@
+#include "bft/ed25519_keys.h"
+
+#include <utility>
+
+namespace assay::bft {
+namespace {
+
+Digest digest_of(uint8_t kind, const PublicKey& key, ByteSpan message, ByteSpan proof) {
+  Bytes bytes;
+  bytes.reserve(1 + key.size() + proof.size() + message.size());
+  bytes.push_back(kind);
+  append_bytes(bytes, key);
+  append_bytes(bytes, proof);  // of a fixed size for each kind
+  append_bytes(bytes, message);
+  return sha256(bytes);
+}
+
+}  // namespace
+
+Ed25519Keys::Ed25519Keys(SigningKey signing, VrfKey vrf, size_t valid_max)
+    : signing_(std::move(signing)), vrf_(std::move(vrf)), valid_max_(valid_max) {}
+
+Signature Ed25519Keys::sign(ByteSpan message) const { return signing_.sign(message); }
+VrfProof Ed25519Keys::vrf_prove(ByteSpan input) const { return vrf_.prove(input); }
+
+bool Ed25519Keys::is_remembered(const Digest& digest) const {
+  if (newer_.contains(digest)) return true;
+  if (older_.erase(digest) == 0) return false;
+  remember(digest);
+  return true;
+}
+
+void Ed25519Keys::remember(const Digest& digest) const {
+  if (newer_.size() >= valid_max_ / 2) {
+    older_ = std::move(newer_);
+    newer_.clear();
+  }
+  newer_.insert(digest);
+}
+
+bool Ed25519Keys::verify(const PublicKey& key, ByteSpan message, const Signature& signature) const {
+  const Digest digest = digest_of(0, key, message, signature);
+  if (is_remembered(digest)) {
+    ++counts_.remembered;
+    return true;
+  }
+  ++counts_.verified;
+  if (!ed25519_verify(key, message, signature)) return false;
+  remember(digest);
+  return true;
+}
+
+std::optional<VrfOutput> Ed25519Keys::vrf_verify(const PublicKey& key, ByteSpan input,
+                                                 const VrfProof& proof) const {
+  const Digest digest = digest_of(1, key, input, proof);
+  if (is_remembered(digest)) {
+    ++counts_.remembered;
+    return ecvrf_proof_to_hash(proof);
+  }
+  ++counts_.verified;
+  const std::optional<VrfOutput> output = ecvrf_verify(key, input, proof);
+  if (output) remember(digest);
+  return output;
+}
+
+}  // namespace assay::bft
