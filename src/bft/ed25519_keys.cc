@@ -23,43 +23,46 @@ Ed25519Keys::Ed25519Keys(SigningKey signing, VrfKey vrf, size_t valid_max)
 Signature Ed25519Keys::sign(ByteSpan message) const { return signing_.sign(message); }
 VrfProof Ed25519Keys::vrf_prove(ByteSpan input) const { return vrf_.prove(input); }
 
-bool Ed25519Keys::is_remembered(const Digest& digest) const {
-  if (newer_.contains(digest)) return true;
-  if (older_.erase(digest) == 0) return false;
-  remember(digest);
-  return true;
+const VrfOutput* Ed25519Keys::find(const Digest& digest) const {
+  if (const auto at = newer_.find(digest); at != newer_.end()) return &at->second;
+  const auto at = older_.find(digest);
+  if (at == older_.end()) return nullptr;
+  const VrfOutput output = at->second;
+  older_.erase(at);
+  remember(digest, output);
+  return &newer_.at(digest);
 }
 
-void Ed25519Keys::remember(const Digest& digest) const {
+void Ed25519Keys::remember(const Digest& digest, const VrfOutput& output) const {
   if (newer_.size() >= valid_max_ / 2) {
     older_ = std::move(newer_);
     newer_.clear();
   }
-  newer_.insert(digest);
+  newer_.emplace(digest, output);
 }
 
 bool Ed25519Keys::verify(const PublicKey& key, ByteSpan message, const Signature& signature) const {
   const Digest digest = digest_of(0, key, message, signature);
-  if (is_remembered(digest)) {
+  if (find(digest) != nullptr) {
     ++counts_.remembered;
     return true;
   }
   ++counts_.verified;
   if (!ed25519_verify(key, message, signature)) return false;
-  remember(digest);
+  remember(digest, {});
   return true;
 }
 
 std::optional<VrfOutput> Ed25519Keys::vrf_verify(const PublicKey& key, ByteSpan input,
                                                  const VrfProof& proof) const {
   const Digest digest = digest_of(1, key, input, proof);
-  if (is_remembered(digest)) {
+  if (const VrfOutput* const output = find(digest)) {
     ++counts_.remembered;
-    return ecvrf_proof_to_hash(proof);
+    return *output;
   }
   ++counts_.verified;
   const std::optional<VrfOutput> output = ecvrf_verify(key, input, proof);
-  if (output) remember(digest);
+  if (output) remember(digest, *output);
   return output;
 }
 

@@ -4,8 +4,8 @@
 // time, as the core that it serves.
 #pragma once
 
+#include <map>
 #include <memory>
-#include <set>
 
 #include "bft/keys.h"
 #include "crypto/ecvrf.h"
@@ -15,7 +15,7 @@ namespace assay::bft {
 
 class Ed25519Keys : public Keys {
  public:
-  // valid_max: how many valid signatures and proofs are remembered, 32 bytes each.
+  // valid_max: how many valid signatures and proofs are remembered, some 150 bytes each.
   Ed25519Keys(SigningKey signing, VrfKey vrf, size_t valid_max = size_t{1} << 16);
 
   PublicKey public_key() const { return signing_.public_key(); }
@@ -34,15 +34,16 @@ class Ed25519Keys : public Keys {
   const Counts& counts() const { return counts_; }
 
  private:
-  bool is_remembered(const Digest& digest) const;
-  void remember(const Digest& digest) const;
+  // What is remembered of something valid: the output of a proof, nothing of a signature.
+  const VrfOutput* find(const Digest& digest) const;
+  void remember(const Digest& digest, const VrfOutput& output) const;
 
   SigningKey signing_;
   VrfKey vrf_;
   size_t valid_max_;
   // Two generations: when the newer is full it becomes the older, and what is used again moves up.
-  mutable std::set<Digest> newer_;
-  mutable std::set<Digest> older_;
+  mutable std::map<Digest, VrfOutput> newer_;
+  mutable std::map<Digest, VrfOutput> older_;
   mutable Counts counts_;
 };
 
