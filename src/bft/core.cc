@@ -117,6 +117,7 @@ void Core::Machine::begin_height() {
   own_ = chain_.validators().find(own_key_);
   view_ = 0;
   entered_ = true;
+  waits_ = false;
   propose_now_ = false;
   new_leaders_changed_ = false;
   leaders_.emplace(chain_.validators(), chain_.seed(), now());
@@ -209,6 +210,8 @@ void Core::Machine::on(const TimerFired& input) {
     set_timer(Timer::kResend, settings_.resend_ms);
   } else if (input.id == timer_id(static_cast<uint8_t>(Timer::kView), now(), view_)) {
     if (entered_) leave_for(view_ + 1);
+  } else if (input.id == timer_id(static_cast<uint8_t>(Timer::kWait), now(), view_)) {
+    if (!entered_) leave_for(view_ + 1);
   } else if (input.id == timer_id(static_cast<uint8_t>(Timer::kPropose), now(), 0)) {
     propose_now_ = true;
   }

@@ -26,7 +26,7 @@ class Core::Machine {
   CoreStatus status() const;
 
  private:
-  enum class Timer : uint8_t { kView = 0, kPropose = 1, kResend = 2 };
+  enum class Timer : uint8_t { kView = 0, kPropose = 1, kResend = 2, kWait = 3 };
 
   // What was said in one view of the height.
   struct Votes {
@@ -106,6 +106,8 @@ class Core::Machine {
   bool propose();
   void leave_for(View view);
   void enter(View view);
+  void wait_for_quorum();
+  uint64_t view_timeout_ms() const;
   Status check_new_leader(const NewLeaderMessage& message) const;
   Status check_justification(const ProposalMessage& message) const;
   Justification make_justification(View view) const;
@@ -153,6 +155,7 @@ class Core::Machine {
   // Of the height to be decided.
   View view_ = 0;
   bool entered_ = true;
+  bool waits_ = false;  // for a quorum to enter, not for ever
   bool propose_now_ = false;
   bool new_leaders_changed_ = false;
   bool height_begun_ = false;

@@ -22,6 +22,8 @@ void Core::Machine::leave_for(View view) {
   ASSAY_CHECK(view > view_);
   view_ = view;
   entered_ = false;
+  waits_ = false;
+  new_leaders_changed_ = true;
   forget_old_views();
   Statement statement = {Phase::kNewLeader, now(), view, 0, {}};
   if (sign_.height() == now() && sign_.prepared()) {
@@ -32,7 +34,6 @@ void Core::Machine::leave_for(View view) {
   if (!vote) return;
   const NewLeaderMessage message = own_new_leader(*vote);
   new_leaders_[*own_] = message;
-  new_leaders_changed_ = true;
   send_all(message);
 }
 
@@ -40,11 +41,28 @@ void Core::Machine::enter(View view) {
   ASSAY_CHECK(view >= view_);
   view_ = view;
   entered_ = true;
+  waits_ = false;
   forget_old_views();
-  const View doublings = std::min<View>(view, 20);
-  set_timer(Timer::kView,
-            std::min(settings_.view_timeout_ms << doublings,
-                     std::max(settings_.view_timeout_ms, settings_.view_timeout_max_ms)));
+  set_timer(Timer::kView, view_timeout_ms());
+}
+
+uint64_t Core::Machine::view_timeout_ms() const {
+  const View doublings = std::min<View>(view_, 20);
+  return std::min(settings_.view_timeout_ms << doublings,
+                  std::max(settings_.view_timeout_ms, settings_.view_timeout_max_ms));
+}
+
+// Some of a quorum may have entered this view and left it again, so that it never meets here. Once
+// a quorum has come as far, nobody waits longer than for an entered view.
+void Core::Machine::wait_for_quorum() {
+  if (entered_ || waits_) return;
+  uint64_t reached = 0;
+  for (const auto& [voter, m] : new_leaders_) {
+    if (m.vote.statement.view >= view_) reached += chain_.validators().at(voter).weight;
+  }
+  if (reached < chain_.validators().quorum()) return;
+  waits_ = true;
+  set_timer(Timer::kWait, view_timeout_ms());
 }
 
 Status Core::Machine::check_new_leader(const NewLeaderMessage& m) const {
@@ -87,6 +105,7 @@ void Core::Machine::on_new_leader(const Peer& from, const NewLeaderMessage& m, c
 bool Core::Machine::join_or_enter() {
   if (!new_leaders_changed_) return false;
   new_leaders_changed_ = false;
+  wait_for_quorum();
   const ValidatorSet& set = chain_.validators();
   std::map<View, uint64_t> weights;
   for (const auto& [voter, m] : new_leaders_) {

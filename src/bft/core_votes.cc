@@ -47,6 +47,7 @@ void Core::Machine::on_proposal(const Peer& from, const ProposalMessage& m, cons
   if (known != nullptr && known->proposal && known->proposal->vote == m.vote) return;
   if (!check_proposal(m).ok()) return drop();
   count_leader_vote(m.vote);
+  if (s.view < view_) return;  // its leader was found to equivocate, and the view was left
   if (s.view > view_ || !entered_) enter(s.view);
   ViewState& view = views_[s.view];
   if (view.proposal) return;  // the first one counts; evidence was made of a second
