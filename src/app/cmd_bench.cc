@@ -1,4 +1,6 @@
 // assay bench: how fast a model runs here, and what memory that takes.
+#include <cmath>
+
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/speed.h"
@@ -38,7 +40,7 @@ void print_json(const BenchCommand& command, const Model& model, const ComputeCo
 
 // "36,428", "471.3".
 std::string format_speed(double per_second) {
-  if (per_second >= 1000) return format_count(static_cast<uint64_t>(per_second + 0.5));
+  if (per_second >= 1000) return format_count(static_cast<uint64_t>(std::llround(per_second)));
   char text[16];
   std::snprintf(text, sizeof text, "%.1f", per_second);
   return text;

@@ -1,5 +1,7 @@
 // assay plan: what a verification would do within a memory bound, and how long it would take, from
 // headers and a measurement of a second.
+#include <cmath>
+
 #include "app/commands.h"
 #include "app/machine_speed.h"
 #include "base/json.h"
@@ -232,7 +234,7 @@ class PlanText {
     line("rests on", reads + ",");
     line("", "SHA-256 of " + format_rate(m.sha256_bytes_per_s) + " a thread (" +
                  format_rate(m.sha256_pair_bytes_per_s) + " of two rows at once),");
-    line("", format_count(static_cast<uint64_t>(m.flop_per_s / 1e9 + 0.5)) +
+    line("", format_count(static_cast<uint64_t>(std::llround(m.flop_per_s / 1e9))) +
                  " Gflop/s of a product of " + format_count(m.matmul_tokens) + " tokens and " +
                  format_count(m.matmul_columns) + " columns on " + format_count(planned_.threads) +
                  (planned_.threads == 1 ? " thread," : " threads,"));

@@ -62,7 +62,7 @@ std::vector<std::string> command_words(const VerifyCommand& command) {
   if (options.key_file) add("--key-file", *options.key_file);
   if (options.run_id != defaults.run_id) add("--run-id", options.run_id);
   if (!command.prompts_path.empty()) add("--prompts", command.prompts_path);
-  if (options.execute_always) words.push_back("--execute");
+  if (options.execute_always) words.emplace_back("--execute");
   return words;
 }
 

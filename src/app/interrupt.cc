@@ -1,11 +1,11 @@
 #include "app/interrupt.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstring>
 
 namespace assay {

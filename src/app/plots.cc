@@ -98,7 +98,7 @@ std::string row_label(const TextStyle& style, const std::vector<SiteReport>& sit
   const auto b = layer_of(sites[last].site);
   const bool starts = a && (first == 0 || layer_of(sites[first - 1].site) != a);
   const bool ends = b && (last + 1 == sites.size() || layer_of(sites[last + 1].site) != b);
-  const std::string from = starts ? "L" + std::to_string(*a) : name(first);
+  std::string from = starts ? "L" + std::to_string(*a) : name(first);
   const std::string to = ends ? "L" + std::to_string(*b) : name(last);
   if (starts && ends && a == b) return from;
   return from + std::string(glyphs(style).up_to) + to;

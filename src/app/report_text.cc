@@ -43,7 +43,7 @@ class ReportText {
   }
 
   std::string dim(std::string_view text) const { return paint(style_, Paint::kDim, text); }
-  void line(std::string text = {}) {
+  void line(std::string_view text = {}) {
     out_ += text;
     out_ += '\n';
   }

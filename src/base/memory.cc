@@ -35,7 +35,7 @@ uint64_t peak_rss_bytes() {
   std::ifstream status("/proc/self/status");
   std::string line;
   while (std::getline(status, line)) {
-    if (line.rfind("VmHWM:", 0) == 0) {
+    if (line.starts_with("VmHWM:")) {
       std::istringstream fields(line.substr(6));
       uint64_t kib = 0;
       fields >> kib;

@@ -28,7 +28,9 @@ class PageMemory {
 
  private:
   struct Free {
-    void operator()(uint8_t* memory) const { std::free(memory); }
+    void operator()(uint8_t* memory) const {
+      std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): what posix_memalign gives
+    }
   };
   std::unique_ptr<uint8_t[], Free> memory_;
   size_t size_ = 0;

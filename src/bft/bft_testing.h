@@ -80,7 +80,8 @@ struct TestSet {
                           size_t voters) const {
     Certificate out;
     out.statement = s;
-    for (ValidatorIndex i = 0; i < voters; ++i) {
+    for (size_t at = 0; at < voters; ++at) {
+      const auto i = static_cast<ValidatorIndex>(at);
       const Vote one = vote(chain, epoch, s, i);
       out.votes.push_back({i, one.signature, one.draw});
     }

@@ -66,14 +66,14 @@ const RoleInfo& role_info(TensorRole role) {
 }
 
 std::span<const FamilySpec> families() {
-  static const std::vector<FamilySpec> kFamilies = [] {
+  static const std::vector<FamilySpec> joined = [] {
     std::vector<FamilySpec> all = llama_families();
     for (auto more : {gpt_families(), encoder_families()}) {
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }
     return all;
   }();
-  return kFamilies;
+  return joined;
 }
 
 }  // namespace assay
