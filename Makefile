@@ -13,7 +13,7 @@ KILLS ?=
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real test-aarch64 asan tsan fuzz lint format bench soak clean
+.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench soak clean
 .NOTPARALLEL:
 
 help: ## This list
@@ -44,6 +44,10 @@ test-real: setup ## Fetch models that people use (tools/fetch-models) and test w
 test-aarch64: build ## The program on an emulated 64-bit Arm: the same bits as here
 	@tools/setup aarch64
 	@tools/test-aarch64
+
+model: ## Explore every state of the model of the view change (docs/model)
+	@tools/setup model
+	@tools/check-model
 
 asan: setup ## The tests under the address and undefined-behaviour sanitizers
 	@cmake --preset asan --log-level=WARNING >/dev/null
