@@ -4,25 +4,30 @@
 
 #include "bft/codec.h"
 #include "bft/mutation.h"
+#include "crypto/seeded_stream.h"
 
 namespace assay::bft {
-namespace {
 
-// A uniform number below bound from the hash of (key, counter), by rejection.
-uint64_t draw_below(const Digest& key, uint64_t& counter, uint64_t bound) {
+uint64_t SeededDraws::below(uint64_t bound) {
   ASSAY_CHECK(bound > 0);
   const uint64_t limit = bound * (~uint64_t{0} / bound);
   while (true) {
-    Bytes input;
-    append_bytes(input, key);
-    append_le(input, counter++);
-    const Digest digest = sha256(input);
-    const auto value = load_le<uint64_t>(digest.data());
+    if (at_ == numbers_.size()) {
+      // A block at first, because most leaders are found with one; then more at once.
+      const size_t blocks = next_block_ == 0 ? 1 : numbers_.size() * sizeof(uint64_t) / 64 * 2;
+      Bytes bytes(std::min<size_t>(blocks, 64) * kSeededBlockBytes);
+      seeded_stream(seed_, next_block_, bytes);
+      next_block_ += bytes.size() / kSeededBlockBytes;
+      numbers_.resize(bytes.size() / sizeof(uint64_t));
+      for (size_t i = 0; i < numbers_.size(); ++i) {
+        numbers_[i] = load_le<uint64_t>(bytes.data() + i * sizeof(uint64_t));
+      }
+      at_ = 0;
+    }
+    const uint64_t value = numbers_[at_++];
     if (value < limit) return value % bound;
   }
 }
-
-}  // namespace
 
 Result<ValidatorSet> ValidatorSet::make(std::vector<Validator> validators,
                                         std::optional<uint64_t> faults_max,
@@ -96,27 +101,36 @@ std::vector<ValidatorIndex> ValidatorSet::sample(const VrfOutput& output) const 
   // The first places of a shuffle (Fisher and Yates).
   std::vector<ValidatorIndex> order(validators_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<ValidatorIndex>(i);
-  uint64_t counter = 0;
+  SeededDraws draws(key);
   for (size_t i = 0; i < sampling_->sample; ++i) {
-    std::swap(order[i], order[i + draw_below(key, counter, order.size() - i)]);
+    std::swap(order[i], order[i + draws.below(order.size() - i)]);
   }
   order.resize(sampling_->sample);
   std::sort(order.begin(), order.end());
   return order;
 }
 
-LeaderOrder::LeaderOrder(const ValidatorSet& set, const Digest& seed, Height height)
-    : set_(&set), weight_left_(set.weight()), taken_(set.size(), false) {
+namespace {
+
+Digest leader_key(const Digest& seed, Height height) {
   Bytes input;
   append_bytes(input, seed);
   append_le(input, height);
-  key_ = Sha256().update("assay.bft.leader.v1").update(ByteSpan(input)).finish();
+  return Sha256().update("assay.bft.leader.v1").update(ByteSpan(input)).finish();
 }
+
+}  // namespace
+
+LeaderOrder::LeaderOrder(const ValidatorSet& set, const Digest& seed, Height height)
+    : set_(&set),
+      draws_(leader_key(seed, height)),
+      weight_left_(set.weight()),
+      taken_(set.size(), false) {}
 
 ValidatorIndex LeaderOrder::at(View view) {
   const size_t place = view % set_->size();
   while (order_.size() <= place) {
-    uint64_t point = draw_below(key_, draws_, weight_left_);
+    uint64_t point = draws_.below(weight_left_);
     ValidatorIndex i = 0;
     for (;; ++i) {
       if (taken_[i]) continue;

@@ -23,6 +23,21 @@ struct Sampling {
   bool operator==(const Sampling&) const = default;
 };
 
+// Uniform numbers that everybody who knows the seed draws alike.
+class SeededDraws {
+ public:
+  explicit SeededDraws(const Digest& seed) : seed_(seed) {}
+  // By rejection: the next eight bytes of seeded_stream() below the largest multiple of bound,
+  // modulo bound. Pre: bound > 0 (CHECK).
+  uint64_t below(uint64_t bound);
+
+ private:
+  Digest seed_;
+  uint64_t next_block_ = 0;
+  std::vector<uint64_t> numbers_;  // drawn from the stream, used up to at_
+  size_t at_ = 0;
+};
+
 class ValidatorSet {
  public:
   // Sorts by key. faults_max: weight F of faulty validators that is survived; by default the
@@ -76,8 +91,7 @@ class LeaderOrder {
 
  private:
   const ValidatorSet* set_;
-  Digest key_;
-  uint64_t draws_ = 0;
+  SeededDraws draws_;
   uint64_t weight_left_;
   std::vector<ValidatorIndex> order_;
   std::vector<bool> taken_;
