@@ -185,21 +185,21 @@ void Core::Machine::dispatch(const Peer& from, const Bytes& bytes) {
 
 bool Core::Machine::is_of_now(const Peer& from, Height height, const Bytes& bytes) {
   if (height == now()) return true;
+  // A step behind or ahead is usual: what decides is on its way, and if not, Status will show it.
   if (height < now()) {
-    serve_blocks(from, height);
-  } else {
-    if (height == now() + 1) {
-      PeerBuffer& use = buffer_use_[from];
-      if (use.messages < settings_.peer_messages_max &&
-          use.bytes + bytes.size() <= settings_.peer_bytes_max) {
-        ++use.messages;
-        use.bytes += bytes.size();
-        buffered_.push_back({from, bytes});
-      } else {
-        drop();
-      }
-    }
+    if (height + 1 < now()) serve_blocks(from, height);
+  } else if (height > now() + 1) {
     ask_for_blocks(from);
+  } else {
+    PeerBuffer& use = buffer_use_[from];
+    if (use.messages < settings_.peer_messages_max &&
+        use.bytes + bytes.size() <= settings_.peer_bytes_max) {
+      ++use.messages;
+      use.bytes += bytes.size();
+      buffered_.push_back({from, bytes});
+    } else {
+      drop();
+    }
   }
   return false;
 }

@@ -48,6 +48,8 @@ void Core::Machine::keep_payload(Bytes bytes) {
 
 void Core::Machine::want_payload(const Digest& payload, const Peer& from) {
   if (payloads_.contains(payload) || payloads_wanted_.contains(payload)) return;
+  static const Bytes empty = encode_payload({});
+  if (payload == payload_digest(empty)) return keep_payload(empty);
   payloads_wanted_[payload] = from;
   send_to(from, PayloadRequest{payload});
 }

@@ -255,6 +255,32 @@ TEST(Core, AllRestartTogetherAtAnyMoment) {
   }
 }
 
+TEST(Core, ADecisionTakesTheMessagesOfItsFormula) {
+  for (const size_t n : {4U, 7U, 10U, 13U}) {
+    Cluster cluster(n);
+    // The leader's block timer alone: an empty block, and nothing is said twice.
+    for (size_t i = 0; i < n; ++i) {
+      const std::vector<SetTimer> timers = cluster.nodes_[i].timers;
+      for (const SetTimer& timer : timers) {
+        if (timer.delay_ms == cluster.settings_.block_interval_ms) {
+          cluster.give(i, TimerFired{timer.id});
+        }
+      }
+    }
+    size_t messages = 0;
+    while (!cluster.wire_.empty()) {
+      const Cluster::Wire message = cluster.wire_.front();
+      cluster.wire_.pop_front();
+      ++messages;
+      cluster.give(message.to,
+                   MessageReceived{cluster.nodes_[message.from].keys->public_key(), message.bytes});
+    }
+    EXPECT_EQ(cluster.height(), 1U);
+    // Propose to all others; Prepare and Commit of each to all others.
+    EXPECT_EQ(messages, (n - 1) + 2 * n * (n - 1)) << n;
+  }
+}
+
 TEST(Core, SampledVotesDecideToo) {
   Cluster cluster(10, Sampling{.sample = 8, .quorum = 5});
   for (int i = 0; i < 60 && cluster.height() < 6; ++i) cluster.fire_timers();
