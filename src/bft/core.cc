@@ -291,8 +291,7 @@ CoreStatus Core::Machine::status() const {
   s.view = view_;
   s.entered = entered_;
   s.prepared = sign_.height() == now() ? sign_.prepared_view() : 0;
-  s.leader =
-      chain_.validators().at(LeaderOrder(chain_.validators(), chain_.seed(), now()).at(view_)).key;
+  if (leaders_) s.leader = chain_.validators().at(leaders_->at(view_)).key;
   s.mempool_transactions = mempool_.size();
   s.mempool_bytes = mempool_.bytes();
   s.buffered_messages = buffered_.size();

@@ -159,7 +159,7 @@ class Core::Machine {
   bool propose_now_ = false;
   bool new_leaders_changed_ = false;
   bool height_begun_ = false;
-  std::optional<LeaderOrder> leaders_;
+  mutable std::optional<LeaderOrder> leaders_;  // draws as far as it is asked
   std::map<View, ViewState> views_;
   std::map<ValidatorIndex, NewLeaderMessage> new_leaders_;  // the one of the highest view of each
   std::optional<Certificate> committed_;                    // a quorum's, maybe of a block not here
