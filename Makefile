@@ -7,13 +7,14 @@ SECONDS ?= 20
 RUNS ?=
 MINUTES ?= 10
 KILLS ?=
+SEED ?= 1
 
 # tsan cannot place its shadow memory under the widest address randomisation; where the personality
 # may be changed, its programs run without.
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench soak clean
+.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim soak clean
 .NOTPARALLEL:
 
 help: ## This list
@@ -83,6 +84,11 @@ ifneq ($(PEER),)
 	@$(MAKE) --no-print-directory build
 	@tools/bench-llama-cpp
 endif
+
+sim: setup ## Simulate consensus under faults and adversaries: SEED=1 and on, for SECONDS=60
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target probft-sim
+	@build/bin/probft-sim --seed $(SEED) --seconds $(if $(filter file,$(origin SECONDS)),60,$(SECONDS))
 
 soak: build ## Kill and resume verifications for MINUTES=10 or KILLS=100; vary threads and memory
 	@tools/soak $(if $(KILLS),--kills $(KILLS),--minutes $(MINUTES))

@@ -1,4 +1,4 @@
-# assay_module(NAME [DEPS module...] [LIBS target...])
+# assay_module(NAME [DEPS module...] [LIBS target...] [MAIN file PROGRAM name])
 #
 # Builds src/NAME from its folder, so that nothing can be left out by accident:
 #   *.cc            -> library assay_NAME
@@ -6,10 +6,11 @@
 #   *_bench.cc      -> one program each (ASSAY_BENCH)
 #   *_fuzz.cc       -> one libFuzzer program each (ASSAY_FUZZ)
 # DEPS are other modules, LIBS are imported targets of third parties, TEST_LIBS those of the tests only.
+# MAIN is the one source that is no part of the library but of the program beside it.
 # A .cc with a header of its own name is a library source whatever it is called: mean_test.h makes
 # mean_test.cc one, and its test is mean_test_test.cc.
 function(assay_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "MAIN;PROGRAM" "DEPS;LIBS;TEST_LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_bench.cc)
@@ -26,6 +27,10 @@ function(assay_module name)
     list(REMOVE_ITEM sources ${tests} ${benches} ${fuzzers})
   endif()
 
+  if(ARG_MAIN)
+    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_MAIN})
+  endif()
+
   set(lib assay_${name})
   if(NOT sources)
     message(STATUS "${lib}: no sources yet")
@@ -39,6 +44,10 @@ function(assay_module name)
     target_link_libraries(${lib} PUBLIC assay_${dep})
   endforeach()
   target_link_libraries(${lib} PUBLIC ${ARG_LIBS})
+  if(ARG_MAIN)
+    add_executable(${ARG_PROGRAM} ${ARG_MAIN})
+    target_link_libraries(${ARG_PROGRAM} PRIVATE ${lib})
+  endif()
 
   if(ASSAY_TESTS AND tests)
     add_executable(${lib}_test ${tests})
