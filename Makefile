@@ -14,11 +14,11 @@ SEED ?= 1
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim soak clean
+.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim mutation-board soak clean
 .NOTPARALLEL:
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install the Debian packages that the build needs (only what is missing)
 	@tools/setup build
@@ -89,6 +89,11 @@ sim: setup ## Simulate consensus under faults and adversaries: SEED=1 and on, fo
 	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target probft-sim
 	@build/bin/probft-sim --seed $(SEED) --seconds $(if $(filter file,$(origin SECONDS)),60,$(SECONDS))
+
+mutation-board: setup ## Build mistakes into consensus, one at a time: the simulator finds each
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target mutation-board
+	@tools/mutation-board --seed $(SEED)
 
 soak: build ## Kill and resume verifications for MINUTES=10 or KILLS=100; vary threads and memory
 	@tools/soak $(if $(KILLS),--kills $(KILLS),--minutes $(MINUTES))
