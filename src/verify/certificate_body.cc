@@ -322,7 +322,7 @@ Result<Stated> read_body(const Json& body) {
                              std::array{KeySource::kFiles, KeySource::kKeyFile}, key_source_name);
   report.challenges_requested = fields.number("challenges_requested", kChallengesMax);
   report.challenges_used = fields.number("challenges_used", kChallengesMax);
-  report.challenge_tokens_max = fields.number("challenge_tokens_max", kChallengeTokensMax);
+  report.challenge_tokens_max = fields.number("challenge_tokens_max", kTranscriptTokensMax);
   report.tokens = fields.number("tokens", kCountMax);
   fields.adopt(read_model(fields.object("model_a"), fields.path_of("model_a"), report.model_a));
   fields.adopt(read_model(fields.object("model_b"), fields.path_of("model_b"), report.model_b));

@@ -20,7 +20,6 @@ inline constexpr size_t kPathBytesMax = 1024;  // a last path component, after r
 inline constexpr size_t kNotesMax = 64;
 inline constexpr size_t kNoteBytesMax = 2048;
 inline constexpr size_t kPromptsBytesMax = size_t{1} << 20;
-inline constexpr uint64_t kChallengeTokensMax = 4096;
 inline constexpr uint64_t kCountMax = uint64_t{1} << 62;
 
 Json write_body(const VerifyReport& report);

@@ -166,6 +166,15 @@ TEST(CertificateReplay, ChallengesOfAKeyFileNeedThatKey) {
   EXPECT_THAT(replay_faults(text, replay), HasSubstr("replay: challenge set root"));
 }
 
+TEST(CertificateReplay, ALongPromptIsExecutedAgainWhole) {
+  VerifyOptions options = options_for("lexi-nano-q8_0.gguf");
+  options.challenge_tokens.reset();
+  options.prompts = {"In the beginning", std::string(600, 'a')};
+  const std::string text = certificate_of(options);
+  EXPECT_EQ(forging::faults(text), "");
+  EXPECT_EQ(replay_faults(text, replay_of(options)), "");
+}
+
 TEST(CertificateReplay, ALargeCensusNeedsItsPromptsAgain) {
   VerifyOptions options = options_for("lexi-nano-q8_0.gguf");
   options.prompts = {std::string(size_t{2} << 20, 'a'), "b"};

@@ -16,6 +16,7 @@ namespace assay {
 
 inline constexpr std::string_view kChallengeVersion = "assay.challenges.v1";
 inline constexpr size_t kChallengeTokensMax = 24;
+inline constexpr size_t kCensusTokensMax = 65536;  // of one prompt of the caller's own
 
 // The kinds of text and their weights. The first two are what small models are trained on.
 enum class ChallengeFamily : uint8_t {
@@ -61,8 +62,8 @@ Result<Challenge> make_challenge(const Digest& seed, const Tokenizer& tokenizer,
 Challenge make_id_challenge(const Digest& seed, size_t vocabulary_size,
                             size_t tokens = kChallengeTokensMax);
 
-// One of the caller's own prompts. Errors: INVALID_ARGUMENT when tokens_max is 0, the text is
-// longer than the tokenizer takes, or it gives no token.
+// The first tokens_max tokens of one of the caller's own prompts. Errors: INVALID_ARGUMENT when
+// tokens_max is 0, the text is longer than the tokenizer takes, or it gives no token.
 Result<Challenge> make_census_challenge(std::string_view text, const Tokenizer& tokenizer,
                                         size_t tokens_max = kChallengeTokensMax);
 

@@ -33,9 +33,25 @@ SymbolMap map_symbols(const Model& a, const Model& b) {
 // Challenges for models of which at least one has no tokenizer: token ids that both take.
 Result<Challenge> make_shared_challenge(const Digest& seed, const Model& a, const Model& b,
                                         const VerifyOptions& options) {
+  const size_t tokens_max = challenge_tokens_max(options);
   const Tokenizer* tokenizer = a.tokenizer != nullptr ? a.tokenizer.get() : b.tokenizer.get();
-  if (tokenizer != nullptr) return make_challenge(seed, *tokenizer, options.challenge_tokens);
-  return make_id_challenge(seed, a.arch.vocab, options.challenge_tokens);
+  if (tokenizer != nullptr) return make_challenge(seed, *tokenizer, tokens_max);
+  return make_id_challenge(seed, a.arch.vocab, tokens_max);
+}
+
+// The verdict of a census is about exactly its prompts, not about how they begin: unless it was
+// asked for, none is cut.
+Result<Challenge> make_prompt(size_t i, const Tokenizer& tokenizer, const VerifyOptions& options) {
+  const std::string& text = (*options.prompts)[i];
+  if (options.challenge_tokens) {
+    return make_census_challenge(text, tokenizer, *options.challenge_tokens);
+  }
+  ASSAY_ASSIGN_OR_RETURN(Challenge challenge,
+                         make_census_challenge(text, tokenizer, kCensusTokensMax + 1));
+  if (challenge.tokens.size() <= kCensusTokensMax) return challenge;
+  return invalid_argument("prompt " + std::to_string(i + 1) + " has more than " +
+                          std::to_string(kCensusTokensMax) +
+                          " tokens, the most that is taken; cut it into several");
 }
 
 }  // namespace
@@ -80,9 +96,8 @@ Result<ChallengeSet> make_challenge_set(const Model& reference, const Model& tar
   const size_t count = options.prompts ? options.prompts->size() : options.challenges;
   for (size_t i = 0; i < count; ++i) {
     const auto make = [&](const Tokenizer& tokenizer, const Digest& seed) -> Result<Challenge> {
-      if (options.prompts)
-        return make_census_challenge((*options.prompts)[i], tokenizer, options.challenge_tokens);
-      return make_challenge(seed, tokenizer, options.challenge_tokens);
+      if (options.prompts) return make_prompt(i, tokenizer, options);
+      return make_challenge(seed, tokenizer, challenge_tokens_max(options));
     };
     const Digest seed = options.prompts ? Digest{} : challenge_seed(key, options.run_id, i);
     Challenge challenge;

@@ -91,9 +91,9 @@ Status check_run(const VerifyOptions& options, uint64_t memory_bytes) {
                               " is too small; give at least " + format_size(kMemoryBytesMin));
   }
   if (options.challenges == 0 || options.challenges > kChallengesMax ||
-      options.challenge_tokens == 0) {
+      challenge_tokens_max(options) == 0) {
     return invalid_argument("there is nothing to plan for " + std::to_string(options.challenges) +
-                            " challenges of " + std::to_string(options.challenge_tokens) +
+                            " challenges of " + std::to_string(challenge_tokens_max(options)) +
                             " tokens");
   }
   return ok_status();
@@ -123,10 +123,11 @@ Result<RunPlan> plan_run(const Model& a, const Model& b, const VerifyOptions& op
       options.memory_bytes != 0 ? options.memory_bytes : memory_limit_bytes() / 2;
   ASSAY_RETURN_IF_ERROR(check_run(options, memory));
   RunPlan out;
-  RunSize size{.challenges = options.challenges, .challenge_tokens_max = options.challenge_tokens};
+  RunSize size{.challenges = options.challenges,
+               .challenge_tokens_max = challenge_tokens_max(options)};
   uint64_t begin = 0;
   for (const uint64_t end : wave_ends(options.challenges)) {
-    const uint64_t tokens = (end - begin) * options.challenge_tokens;
+    const uint64_t tokens = (end - begin) * challenge_tokens_max(options);
     out.waves.push_back({.challenges = end - begin, .tokens = tokens});
     size.wave_tokens_max = std::max<size_t>(size.wave_tokens_max, tokens);
     begin = end;
@@ -138,7 +139,7 @@ Result<RunPlan> plan_run(const Model& a, const Model& b, const VerifyOptions& op
   out.segments_b = group_segments(b, out.execution);
   const bool head_held = out.segments_a.back().once && out.segments_b.back().once;
   for (WavePlan& wave : out.waves) {
-    const std::vector<size_t> lengths(wave.challenges, options.challenge_tokens);
+    const std::vector<size_t> lengths(wave.challenges, challenge_tokens_max(options));
     wave.tiles = cut_tiles(lengths, out.execution.tile_tokens).size();
     wave.head_tiles = cut_tiles(lengths, out.execution.head_tile_tokens).size();
     wave.bytes = wave_bytes(a, out.segments_a, wave, head_held) +

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/memory.h"
+#include "verify/challenge.h"
 #include "verify/challenge_set.h"
 #include "verify/json_fields.h"
 #include "verify/lockstep.h"
@@ -15,7 +16,8 @@
 namespace assay {
 namespace {
 
-constexpr uint64_t kChallengeTokensMax = 4096;
+constexpr uint64_t kTokensMaxMin = 2;
+constexpr uint64_t kSampleTokensMax = 4096;
 constexpr uint64_t kPromptsMax = kChallengesMax;
 constexpr size_t kArtifactBufferMax = size_t{8} << 20;
 constexpr uint64_t kKeyFileBytesMax = 4096;
@@ -32,7 +34,8 @@ Status check_verify_options(const VerifyOptions& o) {
   if (!o.prompts) ASSAY_RETURN_IF_ERROR(range("--challenges", o.challenges, 1, kChallengesMax));
   if (o.prompts)
     ASSAY_RETURN_IF_ERROR(range("the number of prompts", o.prompts->size(), 1, kPromptsMax));
-  ASSAY_RETURN_IF_ERROR(range("--challenge-tokens", o.challenge_tokens, 2, kChallengeTokensMax));
+  ASSAY_RETURN_IF_ERROR(range("--challenge-tokens", challenge_tokens_max(o), kTokensMaxMin,
+                              o.prompts ? kCensusTokensMax : kSampleTokensMax));
   if (o.run_id.empty() || o.run_id.size() > 256 || !is_utf8(o.run_id)) {
     return invalid_argument("--run-id must be UTF-8 of 1 to 256 bytes");
   }
@@ -107,7 +110,7 @@ class Verification {
     append_le(content, options_.alpha);
     append_le(content, options_.delta);
     append_le(content, options_.challenges);
-    append_le(content, options_.challenge_tokens);
+    append_le(content, challenge_tokens_max(options_));
     append_bytes(content, hmac_sha256(key_, as_bytes("assay.resume.key")));
     append_le(content, static_cast<uint8_t>(options_.prompts.has_value()));
     if (options_.prompts) {
@@ -182,7 +185,7 @@ class Verification {
     report_.run_id = options_.run_id;
     report_.key_source = options_.key_file ? KeySource::kKeyFile : KeySource::kFiles;
     report_.scope = options_.prompts ? Scope::kCensus : Scope::kSample;
-    report_.challenge_tokens_max = options_.challenge_tokens;
+    report_.challenge_tokens_max = challenge_tokens_max(options_);
     report_.challenges_requested =
         options_.prompts ? options_.prompts->size() : options_.challenges;
     report_.profile = kProfileId;
@@ -218,6 +221,9 @@ class Verification {
   Status prepare() {
     ASSAY_ASSIGN_OR_RETURN(set_, make_challenge_set(a_, b_, options_, key_));
     for (const std::string& note : set_.notes) report_.notes.push_back(note);
+    if (options_.prompts && !options_.challenge_tokens) {
+      report_.challenge_tokens_max = std::max<uint64_t>(kTokensMaxMin, set_.tokens_max());
+    }
     steps_ = make_steps(a_, b_);
     wave_ends_ = wave_ends(set_.size());
     if (state_.observed.size() > set_.size() || state_.steps_done > steps_.size()) {
@@ -434,6 +440,11 @@ class Verification {
 };
 
 }  // namespace
+
+uint64_t challenge_tokens_max(const VerifyOptions& options) {
+  return options.challenge_tokens.value_or(options.prompts ? kCensusTokensMax
+                                                           : kChallengeTokensDefault);
+}
 
 Result<VerifyReport> verify(const VerifyOptions& options, const ProgressFn& progress,
                             const ForecastFn& forecast) {

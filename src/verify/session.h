@@ -23,7 +23,9 @@ struct VerifyOptions {
   std::string reference;
   std::string target;
   uint64_t challenges = kChallengesDefault;
-  uint64_t challenge_tokens = kChallengeTokensDefault;  // at most this many tokens each
+  // At most this many tokens of each challenge. Unset: kChallengeTokensDefault of a sample, and
+  // prompts whole.
+  std::optional<uint64_t> challenge_tokens;
   double alpha = 0.01;
   double delta = 0.02;
   uint64_t memory_bytes = 0;  // hard bound; 0: half of what this machine or cgroup has
@@ -36,6 +38,9 @@ struct VerifyOptions {
   const Clock* clock = nullptr;                     // null: the system's
   bool execute_always = false;  // go on to execution even when the artifacts are already equal
 };
+
+// The limit that holds: what is set, or of whole prompts the most that is taken.
+uint64_t challenge_tokens_max(const VerifyOptions& options);
 
 // Called from the verifying thread, often; must be quick. fraction in [0, 1] of the present stage.
 struct Progress {

@@ -219,6 +219,25 @@ TEST(Session, ACensusIsAboutItsOwnPrompts) {
   EXPECT_EQ(report.tokens, 9U + 9 + 5);
 }
 
+TEST(Session, ACensusTakesLongPromptsWhole) {
+  std::string prompt;
+  for (int i = 0; i < 400; ++i) prompt += "the king said unto him ";
+  VerifyOptions options = options_for("lexi-nano-q8_0.gguf");
+  options.prompts = {prompt, "In the beginning"};
+  options.memory_bytes = uint64_t{192} << 20;
+  const VerifyReport report = run(options);
+  EXPECT_EQ(report.verdict, Decision::kSame);
+  EXPECT_GE(report.tokens, 2000U);
+  EXPECT_EQ(report.tokens, report.challenge_tokens_max + 9);
+  EXPECT_LE(report.peak_rss_bytes, report.memory_bound_bytes);
+  // Another end is another census, and another root.
+  options.prompts->front() += "again";
+  EXPECT_NE(run(options).root_a, report.root_a);
+  // The bound is known before anything is executed.
+  options.memory_bytes = uint64_t{48} << 20;
+  EXPECT_EQ(verify(options).status().code(), Code::kResourceExhausted);
+}
+
 TEST(Session, TheTranscriptHasTheRootsOfTheReport) {
   VerifyOptions options = options_for("lexi-nano-distil-f16.gguf");
   options.challenges = 20;
