@@ -25,8 +25,8 @@ constexpr std::array<ChallengeFamilyInfo, 9> kFamilies = {{
 }};
 
 const ChallengeGrammar& grammar() {
-  static const ChallengeGrammar kGrammar(challenge_rules());
-  return kGrammar;
+  static const ChallengeGrammar rules(challenge_rules());
+  return rules;
 }
 
 const ChallengeFamilyInfo& draw_family(Prng& prng) {

@@ -220,7 +220,7 @@ class Verification {
 
   Status prepare() {
     ASSAY_ASSIGN_OR_RETURN(set_, make_challenge_set(a_, b_, options_, key_));
-    for (const std::string& note : set_.notes) report_.notes.push_back(note);
+    for (const std::string& note : set_.notes) report_.notes.emplace_back(note);
     if (options_.prompts && !options_.challenge_tokens) {
       report_.challenge_tokens_max = std::max<uint64_t>(kTokensMaxMin, set_.tokens_max());
     }
@@ -358,23 +358,23 @@ class Verification {
 
   void fill_notes() {
     if (artifacts_equal())
-      report_.notes.push_back(
+      report_.notes.emplace_back(
           "The weights and the tokenizer are equal as values; executed on request.");
     const std::string changed = changed_tensors(state_.artifact_a, state_.artifact_b);
-    if (!changed.empty()) report_.notes.push_back(changed + ".");
+    if (!changed.empty()) report_.notes.emplace_back(changed + ".");
     if (a_.arch.layers != b_.arch.layers) {
-      report_.notes.push_back("The models have " + std::to_string(a_.arch.layers) + " and " +
-                              std::to_string(b_.arch.layers) +
-                              " layers; sites that only one has are not compared.");
+      report_.notes.emplace_back("The models have " + std::to_string(a_.arch.layers) + " and " +
+                                 std::to_string(b_.arch.layers) +
+                                 " layers; sites that only one has are not compared.");
     }
     if (a_.arch.d_model != b_.arch.d_model) {
-      report_.notes.push_back("The models have widths " + std::to_string(a_.arch.d_model) +
-                              " and " + std::to_string(b_.arch.d_model) +
-                              "; only their logits can be compared.");
+      report_.notes.emplace_back("The models have widths " + std::to_string(a_.arch.d_model) +
+                                 " and " + std::to_string(b_.arch.d_model) +
+                                 "; only their logits can be compared.");
     }
     if (resumed_)
-      report_.notes.push_back("Resumed from " + options_.resume_dir +
-                              "; time and bytes are of this process only.");
+      report_.notes.emplace_back("Resumed from " + options_.resume_dir +
+                                 "; time and bytes are of this process only.");
   }
 
   Result<VerifyReport> finish(const TranscriptRecords& records) {
