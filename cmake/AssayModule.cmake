@@ -1,4 +1,4 @@
-# assay_module(NAME [DEPS module...] [LIBS target...] [MAIN file PROGRAM name])
+# assay_module(NAME [DEPS module...] [LIBS target...] [PROGRAMS name:file...])
 #
 # Builds src/NAME from its folder, so that nothing can be left out by accident:
 #   *.cc            -> library assay_NAME
@@ -6,11 +6,11 @@
 #   *_bench.cc      -> one program each (ASSAY_BENCH)
 #   *_fuzz.cc       -> one libFuzzer program each (ASSAY_FUZZ)
 # DEPS are other modules, LIBS are imported targets of third parties, TEST_LIBS those of the tests only.
-# MAIN is the one source that is no part of the library but of the program beside it.
+# PROGRAMS are built of one source each, which is no part of the library.
 # A .cc with a header of its own name is a library source whatever it is called: mean_test.h makes
 # mean_test.cc one, and its test is mean_test_test.cc.
 function(assay_module name)
-  cmake_parse_arguments(ARG "" "MAIN;PROGRAM" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_LIBS;PROGRAMS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_bench.cc)
@@ -27,9 +27,10 @@ function(assay_module name)
     list(REMOVE_ITEM sources ${tests} ${benches} ${fuzzers})
   endif()
 
-  if(ARG_MAIN)
-    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_MAIN})
-  endif()
+  foreach(program ${ARG_PROGRAMS})
+    string(REGEX REPLACE ".*:" "${CMAKE_CURRENT_SOURCE_DIR}/" file ${program})
+    list(REMOVE_ITEM sources ${file})
+  endforeach()
 
   set(lib assay_${name})
   if(NOT sources)
@@ -44,10 +45,13 @@ function(assay_module name)
     target_link_libraries(${lib} PUBLIC assay_${dep})
   endforeach()
   target_link_libraries(${lib} PUBLIC ${ARG_LIBS})
-  if(ARG_MAIN)
-    add_executable(${ARG_PROGRAM} ${ARG_MAIN})
-    target_link_libraries(${ARG_PROGRAM} PRIVATE ${lib})
-  endif()
+  foreach(program ${ARG_PROGRAMS})
+    string(REPLACE ":" ";" program ${program})
+    list(GET program 0 program_name)
+    list(GET program 1 file)
+    add_executable(${program_name} ${file})
+    target_link_libraries(${program_name} PRIVATE ${lib})
+  endforeach()
 
   if(ASSAY_TESTS AND tests)
     add_executable(${lib}_test ${tests})

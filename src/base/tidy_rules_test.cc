@@ -476,7 +476,7 @@ const std::vector<TidyRule>& tidy_rules() {
       {"Processes", ban({Kind::kCall, {"system", "popen"}, {}, "no shell is started"})},
       {"Output", ban({Kind::kName,
                       {"cout", "printf", "puts"},
-                      {"src/app/*", "src/*/*_bench.cc", "src/sim/sim_main.cc"},
+                      {"src/app/*", "src/*/*_bench.cc", "src/sim/*_main.cc"},
                       "src/app, benchmarks and the simulator print"})},
       {"UsingNamespace", check_using_namespace},
       {"RawNew", check_raw_new},
