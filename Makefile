@@ -88,7 +88,8 @@ endif
 sim: setup ## Simulate consensus under faults and adversaries: SEED=1 and on, for SECONDS=60
 	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target probft-sim
-	@build/bin/probft-sim --seed $(SEED) --seconds $(if $(filter file,$(origin SECONDS)),60,$(SECONDS))
+	@build/bin/probft-sim --seed $(SEED) --jobs $(JOBS) \
+	  --seconds $(if $(filter file,$(origin SECONDS)),60,$(SECONDS))
 
 mutation-board: setup ## Build mistakes into consensus, one at a time: the simulator finds each
 	@cmake --preset release --log-level=WARNING >/dev/null

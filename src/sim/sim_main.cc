@@ -1,5 +1,6 @@
 // probft-sim: runs schedules of the consensus core, one a seed, until one breaks an invariant. Then
 // it prints the line that runs it again, and the shortest one it can find, and exits with 1.
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/thread_pool.h"
 #include "sim/minimise.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
@@ -19,19 +21,21 @@ namespace {
 constexpr const char* kUsage =
     "probft-sim [--seed S] [--schedules N] [--seconds T] [--nodes N] [--heights H] [--twins]\n"
     "           [--beyond] [--keep PLACES] [--trace] [--no-minimise] [--list]\n"
-    "           [--keep-going]\n"
+    "           [--keep-going] [--jobs N]\n"
     "  Runs the schedules of seeds S, S + 1, ... A schedule is drawn whole from its seed.\n"
     "  --nodes N      validators; by default drawn from 4, 7, 10, 13 and 5, 6, 8, 9\n"
     "  --heights H    faults end when H - 3 heights are decided\n"
     "  --twins        Byzantine validators are pairs of twins\n"
     "  --beyond       one more of them than the protocol survives: forks must convict them\n"
     "  --keep 0,3,7   of what goes wrong only these, by their place in --list; or: none\n"
+    "  --jobs N       threads; the outcome does not depend on it\n"
     "  --trace        print what happens\n"
     "  --keep-going   print every schedule that fails instead of stopping at the first\n";
 
 struct Arguments {
   uint64_t seed = 1;
   uint64_t schedules = 1;
+  size_t jobs = 1;
   double seconds = 0;
   ScenarioOptions options;
   bool trace = false;
@@ -79,6 +83,7 @@ bool parse_arguments(const std::vector<std::string_view>& words, Arguments& argu
       bool fits = false;
       if (word == "--seed") fits = parse(value, arguments.seed);
       if (word == "--schedules") fits = has_schedules = parse(value, arguments.schedules);
+      if (word == "--jobs") fits = parse(value, arguments.jobs) && arguments.jobs > 0;
       if (word == "--seconds") fits = parse(value, arguments.seconds);
       if (word == "--nodes") fits = parse(value, arguments.options.nodes.emplace());
       if (word == "--heights") fits = parse(value, arguments.options.heights.emplace());
@@ -90,8 +95,8 @@ bool parse_arguments(const std::vector<std::string_view>& words, Arguments& argu
   return true;
 }
 
-// What an aborting check of the core leaves behind: the line of the schedule that ran.
-char current_line[512];
+// What an aborting check of the core leaves behind: the line of the schedule that this thread ran.
+thread_local char current_line[512];
 
 void print_line_and_die(int) {
   std::fputs("aborted in this schedule:\n  ", stdout);
@@ -154,36 +159,73 @@ void print_faults(const Totals& totals) {
   std::printf("\n");
 }
 
+// The failures of seeds in a row, in their order; the same whatever the number of threads.
+struct Batch {
+  uint64_t seed;
+  size_t schedules;
+};
+std::vector<Failure> run_batch(ThreadPool& pool, const ScenarioOptions& options, Batch batch,
+                               Totals& totals) {
+  std::vector<Totals> each(batch.schedules);
+  std::vector<std::optional<Failure>> found(batch.schedules);
+  pool.parallel_for(batch.schedules, 1, [&](size_t begin, size_t end, size_t) {
+    for (size_t i = begin; i < end; ++i) {
+      remember(replay_line(batch.seed + i, options));
+      found[i] = run_schedule(batch.seed + i, options, &each[i]);
+    }
+  });
+  std::vector<Failure> failures;
+  for (size_t i = 0; i < batch.schedules; ++i) {
+    totals.add(each[i]);
+    if (found[i]) failures.push_back(*found[i]);
+  }
+  return failures;
+}
+
+// One schedule, aloud.
+std::optional<Failure> run_traced(uint64_t seed, const ScenarioOptions& options, Totals& totals) {
+  remember(replay_line(seed, options));
+  World world(make_scenario(seed, options));
+  world.set_trace([](const std::string& line) { std::printf("%s\n", line.c_str()); });
+  const auto violation = world.run();
+  totals.add(world.totals());
+  if (!violation) return std::nullopt;
+  return Failure{seed, options, *violation};
+}
+
 int run(const Arguments& arguments) {
+  // Small enough to stop in time, large enough to keep all threads busy.
+  const size_t batch_max = arguments.jobs == 1 ? 1 : 64 * arguments.jobs;
+  ThreadPool pool(arguments.jobs);
   Totals totals;
+  std::vector<Failure> failures;
   const double begin = monotonic_clock().seconds();
-  std::optional<Failure> failure;
-  uint64_t failures = 0;
-  for (uint64_t i = 0; i < arguments.schedules && !failure; ++i) {
+  for (uint64_t done = 0; done < arguments.schedules;) {
     const double seconds = monotonic_clock().seconds() - begin;
     if (arguments.seconds > 0 && seconds >= arguments.seconds) break;
-    const uint64_t seed = arguments.seed + i;
-    remember(replay_line(seed, arguments.options));
-    if (arguments.lists) print_scenario(make_scenario(seed, arguments.options));
-    if (arguments.trace) {
-      World world(make_scenario(seed, arguments.options));
-      world.set_trace([](const std::string& line) { std::printf("%s\n", line.c_str()); });
-      const auto violation = world.run();
-      totals.add(world.totals());
-      if (violation) failure = Failure{seed, arguments.options, *violation};
-    } else {
-      failure = run_schedule(seed, arguments.options, &totals);
+    const Batch batch = {arguments.seed + done,
+                         std::min<uint64_t>(batch_max, arguments.schedules - done)};
+    done += batch.schedules;
+    for (uint64_t i = 0; arguments.lists && i < batch.schedules; ++i) {
+      print_scenario(make_scenario(batch.seed + i, arguments.options));
     }
-    if (!failure || !arguments.keeps_going) continue;
-    print_failure("violation", *failure);
-    ++failures;
-    failure.reset();
+    std::vector<Failure> found;
+    for (uint64_t i = 0; arguments.trace && i < batch.schedules; ++i) {
+      const auto failure = run_traced(batch.seed + i, arguments.options, totals);
+      if (failure) found.push_back(*failure);
+    }
+    if (!arguments.trace) found = run_batch(pool, arguments.options, batch, totals);
+    for (const Failure& failure : found) {
+      failures.push_back(failure);
+      print_failure("violation", failure);
+      if (!arguments.keeps_going) break;
+    }
+    if (!failures.empty() && !arguments.keeps_going) break;
   }
   print_totals(totals, monotonic_clock().seconds() - begin);
   print_faults(totals);
-  if (!failure) return failures == 0 ? 0 : 1;
-  print_failure("violation", *failure);
-  if (arguments.minimises) print_failure("minimised", minimise(*failure));
+  if (failures.empty()) return 0;
+  if (arguments.minimises) print_failure("minimised", minimise(failures.front()));
   return 1;
 }
 
