@@ -111,6 +111,8 @@ struct EvidenceFound {
   PublicKey culprit{};
 };
 // Blocks that are no longer in memory, for a peer that lags: a BlocksMessage from this height on.
+// Only who is more than checkpoint_blocks behind asks for a checkpoint: a driver that drops blocks
+// keeps as many, and all that lead over a change of the validators.
 struct ServeBlocks {
   Peer to{};
   Height from = 0;

@@ -138,7 +138,7 @@ std::optional<bft::CheckpointFetched> Disk::checkpoint() const {
   return std::nullopt;
 }
 
-void Disk::prune() {
+void Disk::prune(bft::Height keep) {
   const auto checkpoint = std::find_if(log_.rbegin(), log_.rend(), [](const Record& record) {
     return record.kind == bft::RecordKind::kCheckpoint;
   });
@@ -146,10 +146,20 @@ void Disk::prune() {
   const bft::CheckpointFetched newest = bft::decode_checkpoint(checkpoint->bytes).value();
   const bft::Height height = bft::Chain::decode(newest.chain).value().height();
   const uint64_t seq = checkpoint->seq;
+  const auto height_of = [](const Record& record) {
+    return bft::decode_decided(record.bytes).value().block.header.height;
+  };
+  bft::Height newest_block = 0;
+  for (const Record& record : log_) {
+    if (record.kind == bft::RecordKind::kBlock) {
+      newest_block = std::max(newest_block, height_of(record));
+    }
+  }
   std::erase_if(log_, [&](const Record& record) {
     if (record.kind == bft::RecordKind::kCheckpoint) return record.seq != seq;
     if (record.kind != bft::RecordKind::kBlock) return false;
-    return bft::decode_decided(record.bytes).value().block.header.height <= height;
+    const bft::Height at = height_of(record);
+    return at <= height && at + keep <= newest_block;
   });
 }
 

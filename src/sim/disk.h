@@ -54,8 +54,9 @@ class Disk {
   std::vector<bft::DecidedBlock> blocks(bft::Height from) const;
   // The newest one.
   std::optional<bft::CheckpointFetched> checkpoint() const;
-  // Drops blocks below the newest checkpoint and proposals below the newest block.
-  void prune();
+  // Drops older checkpoints, and the blocks below the newest one that are further down than `keep`
+  // from the newest block: those nobody asks for without asking for a checkpoint.
+  void prune(bft::Height keep);
 
  private:
   struct Record {

@@ -140,6 +140,17 @@ TEST_F(DiskTest, BlocksAreServedInARowAndRootsFollowThePayloads) {
   EXPECT_EQ(restore().root, root);
 }
 
+TEST_F(DiskTest, PruningKeepsTheBlocksThatAreAskedFor) {
+  for (int i = 0; i < 5; ++i) disk_.write(block_record());
+  bft::CheckpointFetched checkpoint;
+  checkpoint.chain = tip_->encode();
+  disk_.write({++seq_, RecordKind::kCheckpoint, bft::encode_checkpoint(checkpoint)});
+  disk_.sync(seq_);
+  disk_.prune(3);
+  EXPECT_TRUE(disk_.blocks(2).empty());
+  EXPECT_EQ(disk_.blocks(3).size(), 3U);
+}
+
 TEST_F(DiskTest, PruningLeavesTheCheckpointAndWhatFollows) {
   for (int i = 0; i < 3; ++i) disk_.write(block_record());
   bft::CheckpointFetched checkpoint;
@@ -148,7 +159,7 @@ TEST_F(DiskTest, PruningLeavesTheCheckpointAndWhatFollows) {
   disk_.write({++seq_, RecordKind::kCheckpoint, bft::encode_checkpoint(checkpoint)});
   disk_.write(block_record());
   disk_.sync(seq_);
-  disk_.prune();
+  disk_.prune(1);
   EXPECT_TRUE(disk_.blocks(3).empty());
   EXPECT_EQ(disk_.blocks(4).size(), 1U);
   ASSERT_TRUE(disk_.checkpoint().has_value());

@@ -304,7 +304,9 @@ void World::write(size_t at, const bft::Persist& persist) {
     slot.sync_done_ms = std::max(slot.sync_done_ms, now_ms_) + takes;
     push(slot.sync_done_ms, EventKind::kSynced, at, persist.seq);
   }
-  if (persist.kind == bft::RecordKind::kCheckpoint && scenario_.prunes) slot.disk.prune();
+  if (persist.kind == bft::RecordKind::kCheckpoint && scenario_.prunes) {
+    slot.disk.prune(scenario_.settings.checkpoint_blocks);
+  }
 }
 
 void World::synced(size_t at, uint64_t seq) {
