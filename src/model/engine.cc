@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/page_memory.h"
 #include "model/block.h"
 #include "model/segment.h"
 #include "model/weights.h"
@@ -19,8 +20,27 @@ class ResidentMatrices : public MatrixSource {
   ResidentMatrices(ComputeContext& compute, const Model& model)
       : compute_(compute), scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)) {}
 
-  void put(const BoundTensor& tensor, PageMemory memory) { matrices_[&tensor] = std::move(memory); }
-  const uint8_t* get(const BoundTensor& tensor) const { return matrices_.at(&tensor).data(); }
+  // Reads all of them into one block of memory: small ones share its huge pages.
+  Status load(const Model& model) {
+    size_t bytes = 0;
+    for (const BoundTensor& tensor : model.tensors) {
+      if (!is_resident(tensor)) bytes += padded(tensor.info.bytes);
+    }
+    memory_ = PageMemory(bytes);
+    size_t at = 0;
+    for (const BoundTensor& tensor : model.tensors) {
+      if (is_resident(tensor)) continue;
+      const std::span<uint8_t> matrix = memory_.bytes().subspan(at, tensor.info.bytes);
+      ASSAY_RETURN_IF_ERROR(read_tensor(model, tensor, matrix));
+      ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, matrix, compute_));
+      matrices_[&tensor] = matrix.data();
+      at += padded(tensor.info.bytes);
+    }
+    return ok_status();
+  }
+  // A matrix of this many bytes takes in the block: whole cache lines.
+  static size_t padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+  const uint8_t* get(const BoundTensor& tensor) const { return matrices_.at(&tensor); }
 
   Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) override {
     const size_t k = w.info.columns();
@@ -42,7 +62,8 @@ class ResidentMatrices : public MatrixSource {
 
  private:
   ComputeContext& compute_;
-  std::map<const BoundTensor*, PageMemory> matrices_;
+  PageMemory memory_;
+  std::map<const BoundTensor*, const uint8_t*> matrices_;
   std::vector<float> scratch_;
 };
 
@@ -113,7 +134,8 @@ uint64_t Engine::memory_bytes(const Model& model, size_t threads, size_t positio
   }
   uint64_t bytes = 4 * floats;
   for (const BoundTensor& tensor : model.tensors) {
-    bytes += is_resident(tensor) ? 4 * tensor.info.elements() : tensor.info.bytes;
+    bytes += is_resident(tensor) ? 4 * tensor.info.elements()
+                                 : ResidentMatrices::padded(tensor.info.bytes);
   }
   return bytes;
 }
@@ -133,12 +155,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext&
   engine->state_ = std::make_unique<State>(model, compute, positions_max, tile);
   State& s = *engine->state_;
   ASSAY_ASSIGN_OR_RETURN(s.weights, ResidentWeights::load(model, compute));
-  for (const BoundTensor& tensor : model.tensors) {
-    if (is_resident(tensor)) continue;
-    ASSAY_ASSIGN_OR_RETURN(PageMemory memory, read_tensor(model, tensor));
-    ASSAY_RETURN_IF_ERROR(check_finite(model, tensor, 0, memory.bytes(), compute));
-    s.matrices.put(tensor, std::move(memory));
-  }
+  ASSAY_RETURN_IF_ERROR(s.matrices.load(model));
   return engine;
 }
 

@@ -170,9 +170,14 @@ void transpose_rows(const BoundTensor& tensor, ByteSpan panel, std::span<uint8_t
   }
 }
 
-Result<PageMemory> read_tensor(const Model& model, const BoundTensor& tensor) {
-  PageMemory memory(tensor.info.bytes);
-  const std::span<uint8_t> bytes = memory.bytes();
+Status read_tensor(const Model& model, const BoundTensor& tensor, std::span<uint8_t> out) {
+  ASSAY_CHECK(out.size() == tensor.info.bytes);
+  Bytes columns_first;
+  std::span<uint8_t> bytes = out;
+  if (tensor.placement.transposed_width != 0) {
+    columns_first.resize(out.size());
+    bytes = columns_first;
+  }
   std::vector<Extent> extents;
   append_extents(model, tensor, 0, tensor.info.rows(), extents);
   size_t at = 0;
@@ -180,17 +185,16 @@ Result<PageMemory> read_tensor(const Model& model, const BoundTensor& tensor) {
     ASSAY_RETURN_IF_ERROR(extent.file->read_at(extent.offset, bytes.subspan(at, extent.bytes)));
     at += extent.bytes;
   }
-  if (tensor.placement.transposed_width == 0) return memory;
-  PageMemory rows(bytes.size());
-  transpose_rows(tensor, bytes, rows.bytes());
-  return rows;
+  if (tensor.placement.transposed_width != 0) transpose_rows(tensor, columns_first, out);
+  return ok_status();
 }
 
 namespace {
 
 Result<std::vector<float>> load_resident(const Model& model, const BoundTensor& tensor,
                                          ComputeContext& compute) {
-  ASSAY_ASSIGN_OR_RETURN(const PageMemory bytes, read_tensor(model, tensor));
+  Bytes bytes(tensor.info.bytes);
+  ASSAY_RETURN_IF_ERROR(read_tensor(model, tensor, bytes));
   std::vector<float> values(tensor.info.elements());
   compute.kernels->decode(tensor.info.type, bytes.data(), values.size(), values.data());
   const size_t columns = tensor.info.columns();

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "base/page_memory.h"
 #include "model/block.h"
 #include "model/model.h"
 #include "model/panel_stream.h"
@@ -45,7 +44,8 @@ void append_extents(const Model& model, const BoundTensor& tensor, uint64_t row0
 void transpose_rows(const BoundTensor& tensor, ByteSpan panel, std::span<uint8_t> out);
 
 // All rows of a tensor as stored, in the order in which the model uses them. Errors: reading.
-Result<PageMemory> read_tensor(const Model& model, const BoundTensor& tensor);
+// Pre: out has the size of the tensor (CHECK).
+Status read_tensor(const Model& model, const BoundTensor& tensor, std::span<uint8_t> out);
 
 bool has_transposed(const Model& model);
 
