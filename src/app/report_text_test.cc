@@ -23,6 +23,8 @@ struct Case {
   const char* certificate = "";
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
 std::vector<Case> cases() {
   const TextStyle utf8{.color = false, .utf8 = true, .width = 88};
   const TextStyle ascii{.color = false, .utf8 = false, .width = 80};

@@ -134,7 +134,7 @@ std::string changed_tensors(const ArtifactDigests& a, const ArtifactDigests& b) 
     if (++changed <= kNamesMax) names += (changed == 1 ? "" : ", ") + a.tensors[i].name;
   }
   if (changed == 0) return "";
-  if (changed > kNamesMax) names += ", …";
+  if (changed > kNamesMax) names += " and " + std::to_string(changed - kNamesMax) + " more";
   return std::to_string(changed) + " of " + std::to_string(a.tensors.size()) +
          (changed == 1 ? " tensors differs in value: " : " tensors differ in value: ") + names;
 }

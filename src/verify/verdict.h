@@ -27,8 +27,8 @@ void fill_effect(const TranscriptRecords& records, std::span<const ChallengeOutc
 // Fills first_divergence. Pre: fill_sites.
 void fill_divergence(const TranscriptRecords& records, VerifyReport& report);
 
-// "2 of 39 tensors differ in value: blk.2.ffn_down.weight, …"; empty when none does or the tensors
-// are not the same ones.
+// "6 of 39 tensors differ in value: blk.2.ffn_down.weight, blk.3.attn_k.weight ... and 2 more";
+// empty when none does or the tensors of the two models are not the same ones.
 std::string changed_tensors(const ArtifactDigests& a, const ArtifactDigests& b);
 
 }  // namespace assay
