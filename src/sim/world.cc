@@ -248,7 +248,7 @@ void World::look_at(size_t at) {
   checker_->stepped(slot.identity, status);
   if (height != slot.seen_height) {
     if (height > newest_height_) isolate_decider(at, height);
-    checker_->stands(slot.identity, slot.core->chain());
+    if (slot.waiting.empty()) checker_->stands(slot.identity, slot.core->chain());
     slot.seen_height = height;
     slot.seen_view = 0;
     if (!is_healed_ && height + 3 >= scenario_.heights) heal();
@@ -279,7 +279,6 @@ void World::carry_out(size_t at, bft::Effects effects) {
     if (auto* send = std::get_if<bft::Send>(&effect)) {
       after_seq = bft::mutated(bft::Mutation::kSendBeforePersist) ? 0 : send->after_seq;
     } else if (const auto* deliver = std::get_if<bft::Deliver>(&effect)) {
-      if (is_correct(at)) checker_->decided(slot.identity, deliver->block);
       after_seq = deliver->after_seq;
     }
     if (after_seq > slot.durable_seq) {
@@ -406,6 +405,9 @@ void World::receive(size_t at, const Flight& flight) {
 void World::deliver(size_t at, const bft::Deliver& deliver) {
   Slot& slot = slots_[at];
   const bft::Height height = deliver.block.block.header.height;
+  // Only now has it decided: what a crash takes back before, with the vote that made its quorum,
+  // nobody has seen.
+  if (is_correct(at)) checker_->decided(slot.identity, deliver.block);
   slot.durable_height = std::max(slot.durable_height, height);
   if (trace_) {
     trace("slot " + std::to_string(at) + " decides height " + std::to_string(height) + " in view " +
