@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "sim/minimise.h"
 #include "sim/scenario.h"
+#include "sim/small_world.h"
 #include "sim/world.h"
 
 namespace assay::sim {
@@ -22,6 +23,7 @@ constexpr const char* kUsage =
     "probft-sim [--seed S] [--schedules N] [--seconds T] [--nodes N] [--heights H] [--twins]\n"
     "           [--beyond] [--keep PLACES] [--trace] [--no-minimise] [--list]\n"
     "           [--keep-going] [--jobs N]\n"
+    "probft-sim --small-world DEVIATIONS [--heights H] [--views V]\n"
     "  Runs the schedules of seeds S, S + 1, ... A schedule is drawn whole from its seed.\n"
     "  --nodes N      validators; by default drawn from 4, 7, 10, 13 and 5, 6, 8, 9\n"
     "  --heights H    faults end when H - 3 heights are decided\n"
@@ -29,6 +31,7 @@ constexpr const char* kUsage =
     "  --beyond       one more of them than the protocol survives: forks must convict them\n"
     "  --keep 0,3,7   of what goes wrong only these, by their place in --list; or: none\n"
     "  --jobs N       threads; the outcome does not depend on it\n"
+    "  --small-world  explores every pattern of four validators with so many deviations\n"
     "  --trace        print what happens\n"
     "  --keep-going   print every schedule that fails instead of stopping at the first\n";
 
@@ -41,6 +44,8 @@ struct Arguments {
   bool trace = false;
   bool minimises = true;
   bool lists = false;
+  std::optional<SmallWorldOptions> small_world;
+  bft::View views = 3;
   bool keeps_going = false;
 };
 
@@ -84,6 +89,10 @@ bool parse_arguments(const std::vector<std::string_view>& words, Arguments& argu
       if (word == "--seed") fits = parse(value, arguments.seed);
       if (word == "--schedules") fits = has_schedules = parse(value, arguments.schedules);
       if (word == "--jobs") fits = parse(value, arguments.jobs) && arguments.jobs > 0;
+      if (word == "--views") fits = parse(value, arguments.views);
+      if (word == "--small-world") {
+        fits = parse(value, arguments.small_world.emplace().deviations_max);
+      }
       if (word == "--seconds") fits = parse(value, arguments.seconds);
       if (word == "--nodes") fits = parse(value, arguments.options.nodes.emplace());
       if (word == "--heights") fits = parse(value, arguments.options.heights.emplace());
@@ -193,7 +202,33 @@ std::optional<Failure> run_traced(uint64_t seed, const ScenarioOptions& options,
   return Failure{seed, options, *violation};
 }
 
+// Nobody Byzantine, and then the leader of each view of the first height.
+int run_small_world(const Arguments& arguments) {
+  bool holds = true;
+  for (bft::View i = 0; i <= arguments.views; ++i) {
+    SmallWorldOptions options = *arguments.small_world;
+    options.heights = arguments.options.heights.value_or(options.heights);
+    options.views = arguments.views;
+    if (i > 0) options.byzantine = i - 1;
+    const double begin = monotonic_clock().seconds();
+    const SmallWorldResult result = explore(options);
+    const auto n = [](uint64_t value) { return static_cast<unsigned long long>(value); };
+    const std::string who = i == 0 ? "nobody" : "the leader of view " + std::to_string(i - 1);
+    std::printf(
+        "%llu heights, %u views, up to %u deviations, %s Byzantine: %llu states, %llu transitions, "
+        "%llu histories, %llu states with a decision, %.1f s: %s\n",
+        n(options.heights), options.views, options.deviations_max, who.c_str(), n(result.states),
+        n(result.transitions), n(result.histories), n(result.decided),
+        monotonic_clock().seconds() - begin,
+        result.violation ? result.violation->c_str() : "all explored, no violation");
+    std::fflush(stdout);
+    holds = holds && !result.violation;
+  }
+  return holds ? 0 : 1;
+}
+
 int run(const Arguments& arguments) {
+  if (arguments.small_world) return run_small_world(arguments);
   // Small enough to stop in time, large enough to keep all threads busy.
   const size_t batch_max = arguments.jobs == 1 ? 1 : 64 * arguments.jobs;
   ThreadPool pool(arguments.jobs);
