@@ -120,11 +120,13 @@ const std::map<std::string, std::set<std::string>> kLayers = {
     {"bft", {"base", "crypto"}},
     {"store", {"base", "crypto"}},
     {"net", {"base", "crypto"}},
+    {"inference", {"base", "crypto", "tensor", "model"}},
     {"service",
-     {"base", "crypto", "tensor", "stats", "hdc", "model", "verify", "bft", "store", "net"}},
+     {"base", "crypto", "tensor", "stats", "hdc", "model", "verify", "inference", "bft", "store",
+      "net"}},
     {"app",
-     {"base", "crypto", "tensor", "stats", "hdc", "model", "verify", "bft", "store", "net",
-      "service"}},
+     {"base", "crypto", "tensor", "stats", "hdc", "model", "verify", "inference", "bft", "store",
+      "net", "service"}},
     {"sim", {"base", "crypto", "bft", "store"}},
 };
 
@@ -157,7 +159,12 @@ struct Confined {
 };
 // A header with a dot or a folder in its name must stand here. C++ standard headers have neither.
 const std::vector<Confined> kConfinedHeaders = {
-    {"openssl/*", {"src/crypto/sha256.cc"}},
+    {"openssl/*", {"src/crypto/sha256.cc", "src/net/*.cc"}},
+    {"boost/*", {"src/net/*.cc"}},
+    {"prometheus/*", {"src/net/metrics.cc"}},
+    {"spdlog/*", {"src/net/log.cc"}},
+    {"grpcpp/*", {"src/service/*grpc*"}},
+    {"google/*", {"src/service/*grpc*", "src/net/otlp_exporter.cc"}},
     {"sodium.h",
      {"src/crypto/key_file.cc", "src/crypto/ed25519.cc", "src/crypto/ecvrf.cc",
       "src/crypto/ecvrf_test.cc", "src/crypto/secret_array.cc", "src/crypto/seeded_stream.cc",
@@ -499,7 +506,8 @@ const std::vector<TidyRule>& tidy_rules() {
        ban({Kind::kName,
             {"std::thread", "std::jthread", "std::async", "pthread_create"},
             {"src/base/*", "src/net/*", "src/service/*", "src/*/*_test.cc",
-             "src/model/panel_stream.cc"},  // reads the next panel while this one is computed with
+             "src/model/panel_stream.cc",  // reads the next panel while this one is computed with
+             "src/inference/batcher.cc"},  // computes while its callers wait
             "only base, net and service start threads"})},
       {"Clock", ban({Kind::kName,
                      {"system_clock", "steady_clock", "clock_gettime", "gettimeofday"},
