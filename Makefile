@@ -8,13 +8,14 @@ RUNS ?=
 MINUTES ?= 10
 KILLS ?=
 SEED ?= 1
+DEVIATIONS ?= 5
 
 # tsan cannot place its shadow memory under the widest address randomisation; where the personality
 # may be changed, its programs run without.
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim mutation-board soak clean
+.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim small-world mutation-board soak clean
 .NOTPARALLEL:
 
 help: ## This list
@@ -90,6 +91,11 @@ sim: setup ## Simulate consensus under faults and adversaries: SEED=1 and on, fo
 	@cmake --build --preset release -j $(JOBS) --target probft-sim
 	@build/bin/probft-sim --seed $(SEED) --jobs $(JOBS) \
 	  --seconds $(if $(filter file,$(origin SECONDS)),60,$(SECONDS))
+
+small-world: setup ## Explore every pattern of a small consensus with up to DEVIATIONS=5 deviations
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target probft-sim
+	@build/bin/probft-sim --small-world $(DEVIATIONS)
 
 mutation-board: setup ## Build mistakes into consensus, one at a time: the simulator finds each
 	@cmake --preset release --log-level=WARNING >/dev/null

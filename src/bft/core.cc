@@ -2,37 +2,45 @@
 // change of 06-consensus. h: the height to be decided, v: the view, q: a quorum, F: the weight of
 // faulty validators that is survived.
 //
-//   when                                            then
-//   height begins; leader(h, 0) is this one         propose at once if transactions wait, else
-//   after
-//                                                   the block timer (begin_height)
-//   this leader of v has entered v and not          Propose (pre-prepare): the value prepared in
-//   the
-//     proposed                                      highest view among q NewLeaders, else a block
-//     of
-//                                                   its own (propose)
-//   valid Propose of leader(h, v)                   keep it, pull its payload (on_proposal)
-//   the same in an entered v, payload valid         persist the block; sign Prepare (prepare)
-//   q Prepares for the proposal of v                lock: persist the certificate with the
-//   signature;
-//                                                   sign Commit (commit)
-//   q Commits of any one view of h                  decide: persist, deliver; h + 1 begins (decide)
-//   block with a certificate of q Commits           the same (core_sync.cc)
-//   view timer of an entered v                      sign NewLeader(v + 1), naming the lock
-//   (leave_for) NewLeaders of F + 1 for views above v           sign NewLeader for the highest view
-//   that F + 1
-//                                                   have reached (join_or_enter)
-//   NewLeaders of q for one view >= v, or a         enter that view; its timer takes twice as long
-//     Propose that carries them                     (enter)
-//   two statements that no correct one makes        evidence: tell all, put it into a block
-//   (report);
-//                                                   sampled: leave an equivocating leader's view
-//   resend timer                                    say again what one has signed in this view, and
-//                                                   one's height and view (resend)
-//   message of h + 1                                keep it, within the peer's bounds (is_of_now)
-//   message of a height below h                     send the blocks that the sender lacks
-//   (is_of_now) message of a height above h + 1                 ask the sender for blocks
-//   (is_of_now)
+//   when                                then (function)                         step of PBFT
+//   height begins; leader(h, 0) is      propose at once if transactions wait,   request
+//   this one                            else after the block timer
+//                                       (begin_height)
+//   this leader of v has entered v and  Propose: the value prepared in the      pre-prepare;
+//   not proposed                        highest view among q NewLeaders, else   new-view
+//                                       a block of its own (propose)
+//   valid Propose of leader(h, v)       keep it, pull its payload               pre-prepare
+//                                       (on_proposal)                           accepted
+//   the same in an entered v, payload   persist the block; sign Prepare         prepare
+//   valid                               (prepare)
+//   q Prepares for the proposal of v    lock: persist the certificate with the  prepared; commit
+//                                       signature; sign Commit (commit)
+//   q Commits of any one view of h      decide: persist, deliver; h + 1 begins  committed-local
+//                                       (decide)
+//   block with a certificate of q       the same (on BlocksMessage)             state transfer
+//   Commits
+//   view timer of an entered v          sign NewLeader(v + 1), naming the lock  view-change
+//                                       (leave_for)
+//   NewLeaders of F + 1 for views       sign NewLeader for the highest view     view-change,
+//   above v                             that F + 1 have reached                 joining
+//                                       (join_or_enter)
+//   NewLeaders of q for one view >= v,  enter that view; its timer takes twice  new-view
+//   or a Propose that carries them      as long (enter)
+//   q have reached v, which is not      leave v after as long as an entered     timer after 2f +
+//   entered                             view lasts (wait_for_quorum)            1
+//   two statements that no correct one  evidence: tell all, put it into a       -
+//   makes                               block (report); sampled: leave an
+//                                       equivocating leader's view
+//   resend timer                        say again what one has signed in this   retransmission
+//                                       view, and one's height and view
+//                                       (resend)
+//   message of h + 1                    keep it, within the peer's bounds       -
+//                                       (is_of_now)
+//   message of a height below h         send the blocks that the sender lacks   state transfer
+//                                       (is_of_now)
+//   message of a height above h + 1     ask the sender for blocks (is_of_now)   state transfer
+//   state computed after a              sign Checkpoint; q of them: persist it  checkpoint
+//   checkpoint's block                  (try_certify)
 #include "bft/core.h"
 
 #include <algorithm>
