@@ -105,17 +105,19 @@ Status generate(const GenerateCommand& command, const Console& console) {
   }
   ASSAY_ASSIGN_OR_RETURN(ComputeContext compute, make_compute(command.threads));
   const uint64_t memory = command.memory_bytes != 0 ? command.memory_bytes : memory_limit_bytes();
-  ASSAY_ASSIGN_OR_RETURN(
-      const auto engine,
-      Engine::load(model, compute, generation.prompt.size() + command.tokens, memory));
+  ASSAY_ASSIGN_OR_RETURN(const auto engine,
+                         Engine::load(model, compute,
+                                      {.positions_max = generation.prompt.size() + command.tokens,
+                                       .memory_bytes = memory}));
+  Sequence sequence = engine->begin();
   install_interrupt("\nassay generate: interrupted\n");
   TextStream stream(console, command.json);
   stream.write(generation.prompt_text);
   SamplerScratch scratch;
   std::span<const TokenId> next = generation.prompt;
   while (generation.tokens.size() < command.tokens) {
-    ASSAY_ASSIGN_OR_RETURN(const std::span<const float> logits, engine->forward(next));
-    const TokenId token = sample(logits, command.sampling, engine->positions(), scratch);
+    ASSAY_ASSIGN_OR_RETURN(const std::span<const float> logits, engine->forward(sequence, next));
+    const TokenId token = sample(logits, command.sampling, sequence.positions(), scratch);
     if (token == tokenizer.eos()) {
       generation.ended = true;
       break;

@@ -32,10 +32,12 @@ Status compute(const LogitsCommand& command, Computed& out) {
   const uint64_t memory = command.memory_bytes != 0 ? command.memory_bytes : memory_limit_bytes();
   ASSAY_ASSIGN_OR_RETURN(out.model, open_model(command.model));
   ASSAY_ASSIGN_OR_RETURN(ComputeContext context, make_compute(command.threads));
-  ASSAY_ASSIGN_OR_RETURN(const auto engine,
-                         Engine::load(out.model, context, out.tokens.size(), memory));
+  ASSAY_ASSIGN_OR_RETURN(const auto engine, Engine::load(out.model, context,
+                                                         {.positions_max = out.tokens.size(),
+                                                          .memory_bytes = memory}));
+  Sequence sequence = engine->begin();
   ASSAY_ASSIGN_OR_RETURN(const std::span<const float> logits,
-                         engine->forward(out.tokens, 64, &out.norms));
+                         engine->forward(sequence, out.tokens, &out.norms));
   out.logits.assign(logits.begin(), logits.end());
   out.digest = sha256(as_bytes(logits));
   return ok_status();

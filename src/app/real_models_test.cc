@@ -171,9 +171,10 @@ TEST_P(RealModels, HaveOneHashOverInstructionSetsAndThreads) {
       ComputeContext compute;
       compute.kernels = &kernels_for(isa);
       compute.pool = std::make_unique<ThreadPool>(threads);
-      auto engine = Engine::load(*model_, compute, tokens.size());
+      auto engine = Engine::load(*model_, compute, {.positions_max = tokens.size()});
       ASSERT_TRUE(engine.ok()) << engine.status().message();
-      const auto logits = (*engine)->forward(tokens);
+      Sequence sequence = (*engine)->begin();
+      const auto logits = (*engine)->forward(sequence, tokens);
       ASSERT_TRUE(logits.ok()) << logits.status().message();
       hashes.insert(to_hex(sha256(as_bytes(*logits))));
     }
@@ -222,11 +223,12 @@ TEST_P(RealGenerators, ContinueTextAsLlamaCppDoes) {
     const auto want = greedy.at("ids").get<std::vector<TokenId>>();
     std::vector<TokenId> ids = encode(greedy.at("prompt").get<std::string>());
     ASSERT_EQ(ids.size(), greedy.at("prompt_ids").get<size_t>());
-    auto engine = Engine::load(*model_, *compute, want.size());
+    auto engine = Engine::load(*model_, *compute, {.positions_max = want.size()});
     ASSERT_TRUE(engine.ok()) << engine.status().message();
+    Sequence sequence = (*engine)->begin();
     std::span<const TokenId> next = ids;
     while (ids.size() < want.size()) {
-      const auto logits = (*engine)->forward(next);
+      const auto logits = (*engine)->forward(sequence, next);
       ASSERT_TRUE(logits.ok()) << logits.status().message();
       ids.push_back(static_cast<TokenId>(compute->kernels->argmax(logits->data(), logits->size())));
       next = std::span(ids).last(1);

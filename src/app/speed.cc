@@ -24,14 +24,14 @@ struct Repetition {
 
 Result<Repetition> repeat_once(Engine& engine, std::span<const TokenId> tokens,
                                uint64_t prompt_tokens, const Clock& clock) {
-  engine.reset();
+  Sequence sequence = engine.begin();
   Repetition out;
   const double start = clock.seconds();
   ASSAY_ASSIGN_OR_RETURN(std::span<const float> logits,
-                         engine.forward(tokens.first(prompt_tokens), prompt_tokens));
+                         engine.forward(sequence, tokens.first(prompt_tokens)));
   const double prefilled = clock.seconds();
   for (size_t i = prompt_tokens; i < tokens.size(); ++i) {
-    ASSAY_ASSIGN_OR_RETURN(logits, engine.forward(tokens.subspan(i, 1)));
+    ASSAY_ASSIGN_OR_RETURN(logits, engine.forward(sequence, tokens.subspan(i, 1)));
   }
   out.decode_seconds = clock.seconds() - prefilled;
   out.prefill_seconds = prefilled - start;
@@ -61,7 +61,8 @@ Result<Speed> measure_speed(const Model& model, ComputeContext& compute,
   const std::vector<TokenId> tokens =
       speed_tokens(model, options.prompt_tokens + options.generate_tokens);
   const double start = clock.seconds();
-  ASSAY_ASSIGN_OR_RETURN(const auto engine, Engine::load(model, compute, tokens.size()));
+  ASSAY_ASSIGN_OR_RETURN(const auto engine,
+                         Engine::load(model, compute, {.positions_max = tokens.size()}));
   Speed speed;
   speed.load_seconds = clock.seconds() - start;
   // The first run touches every page of the weights and of the cache; it is not counted.

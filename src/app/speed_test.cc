@@ -76,9 +76,10 @@ TEST_F(SpeedTest, ComputesWhatThePlainEngineDoesForTheSameTokens) {
   const auto speed = measure_speed(*model_, compute_, options, monotonic_clock());
   ASSERT_TRUE(speed.ok()) << speed.status().message();
   const std::vector<TokenId> tokens = speed_tokens(*model_, 23);
-  auto engine = Engine::load(*model_, compute_, 23);
+  auto engine = Engine::load(*model_, compute_, {.positions_max = 23});
   ASSERT_TRUE(engine.ok()) << engine.status().message();
-  const auto logits = (*engine)->forward(tokens);
+  Sequence sequence = (*engine)->begin();
+  const auto logits = (*engine)->forward(sequence, tokens);
   ASSERT_TRUE(logits.ok()) << logits.status().message();
   EXPECT_EQ(to_hex(speed->logits_digest), to_hex(sha256(as_bytes(*logits))));
 }

@@ -77,6 +77,32 @@ Result<std::vector<Piece>> cut_file(const Model& model, size_t file, size_t piec
   return pieces;
 }
 
+// A row as stored, with the scales that belong to it.
+Bytes row_content(const TensorInfo& tensor, uint64_t row, ByteSpan stored) {
+  Bytes content(stored.begin(), stored.end());
+  if (tensor.scales == nullptr) return content;
+  const WeightScales scales = tensor.scales_from(row);
+  const uint64_t group = scales.row0 >> scales.rows_log2;
+  const uint64_t count = ((tensor.columns() - 1) >> scales.columns_log2) + 1;
+  append_bytes(content,
+               as_bytes(std::span(tensor.scales->values).subspan(group * scales.stride, count)));
+  return content;
+}
+
+std::array<Digest, 2> raw_leaf_pair(const TensorInfo& tensor, std::array<uint64_t, 2> rows,
+                                    std::array<ByteSpan, 2> stored) {
+  if (tensor.scales == nullptr) return merkle_leaf_pair(stored[0], stored[1]);
+  return merkle_leaf_pair(row_content(tensor, rows[0], stored[0]),
+                          row_content(tensor, rows[1], stored[1]));
+}
+
+// The values of a vector in canonical order, which moves elements of interleaved heads.
+void order_vector(const BoundTensor& tensor, const Architecture& arch, std::span<float> values) {
+  if (tensor.info.shape.size() != 1 || tensor.row_order != RowOrder::kInterleaved) return;
+  const std::vector<float> stored(values.begin(), values.end());
+  for (size_t j = 0; j < values.size(); ++j) values[j] = stored[source_row(tensor, arch, j)];
+}
+
 // Leaves of one tensor while its rows go by.
 struct TensorLeaves {
   std::vector<Digest> raw;     // in file order
@@ -196,12 +222,7 @@ class ArtifactHasher {
     if (tensor.plus_one) {
       for (float& value : values) value += 1.0F;
     }
-    if (tensor.info.shape.size() == 1 && tensor.row_order == RowOrder::kInterleaved) {
-      const std::vector<float> stored = values;
-      for (size_t j = 0; j < values.size(); ++j) {
-        values[j] = stored[source_row(tensor, model_.arch, j)];
-      }
-    }
+    order_vector(tensor, model_.arch, values);
     return ok_status();
   }
 
@@ -209,7 +230,7 @@ class ArtifactHasher {
     TensorLeaves& leaves = leaves_[piece.index];
     leaves.values[row.canonical] = merkle_leaf(value_bytes(row));
     if (leaves.raw.empty()) return;
-    leaves.raw[row.stored] = merkle_leaf(raw_content(piece.tensor->info, row));
+    leaves.raw[row.stored] = merkle_leaf(row_content(piece.tensor->info, row.stored, row.bytes));
   }
 
   void add_leaves(const Piece& piece, const Row& first, const Row& second) {
@@ -218,28 +239,14 @@ class ArtifactHasher {
     leaves.values[first.canonical] = values[0];
     leaves.values[second.canonical] = values[1];
     if (leaves.raw.empty()) return;
-    const TensorInfo& info = piece.tensor->info;
-    const auto raw = info.scales == nullptr
-                         ? merkle_leaf_pair(first.bytes, second.bytes)
-                         : merkle_leaf_pair(raw_content(info, first), raw_content(info, second));
+    const auto raw = raw_leaf_pair(piece.tensor->info, {first.stored, second.stored},
+                                   {first.bytes, second.bytes});
     leaves.raw[first.stored] = raw[0];
     leaves.raw[second.stored] = raw[1];
   }
 
   static ByteSpan value_bytes(const Row& row) {
     return as_bytes(std::span<const float>(row.values));
-  }
-
-  // A row as stored, with the scales that belong to it.
-  static Bytes raw_content(const TensorInfo& tensor, const Row& row) {
-    Bytes content(row.bytes.begin(), row.bytes.end());
-    if (tensor.scales == nullptr) return content;
-    const WeightScales scales = tensor.scales_from(row.stored);
-    const uint64_t group = scales.row0 >> scales.rows_log2;
-    const uint64_t count = ((tensor.columns() - 1) >> scales.columns_log2) + 1;
-    append_bytes(content,
-                 as_bytes(std::span(tensor.scales->values).subspan(group * scales.stride, count)));
-    return content;
   }
 
   void finish(const Piece& piece) {
@@ -399,6 +406,37 @@ Result<ArtifactDigests> hash_artifact(const Model& model, ComputeContext& comput
     out.digest = file_digests.front();
   }
   return out;
+}
+
+Digest raw_digest(const BoundTensor& tensor, ByteSpan rows, ComputeContext& compute) {
+  const TensorInfo& info = tensor.info;
+  const uint64_t stride = stride_of(tensor);
+  std::vector<Digest> leaves(info.rows());
+  const auto stored = [&](uint64_t row) { return rows.subspan(row * stride, stride); };
+  compute.pool->parallel_for(leaves.size(), 64, [&](size_t begin, size_t end, size_t) {
+    size_t row = begin;
+    for (; row + 2 <= end; row += 2) {
+      const auto pair = raw_leaf_pair(info, {row, row + 1}, {stored(row), stored(row + 1)});
+      std::copy(pair.begin(), pair.end(), &leaves[row]);
+    }
+    if (row < end) leaves[row] = merkle_leaf(row_content(info, row, stored(row)));
+  });
+  return merkle_root(leaves);
+}
+
+Digest values_digest(const Model& model, const BoundTensor& tensor, std::span<const float> values,
+                     ComputeContext& compute) {
+  ASSAY_CHECK(tensor.info.shape.size() == 1 || tensor.row_order == RowOrder::kCanonical);
+  std::vector<float> ordered(values.begin(), values.end());
+  order_vector(tensor, model.arch, ordered);
+  const size_t columns = tensor.info.columns();
+  std::vector<Digest> leaves(tensor.info.rows());
+  compute.pool->parallel_for(leaves.size(), 64, [&](size_t begin, size_t end, size_t) {
+    for (size_t row = begin; row < end; ++row) {
+      leaves[row] = merkle_leaf(as_bytes(std::span<const float>(&ordered[row * columns], columns)));
+    }
+  });
+  return merkle_root(leaves);
 }
 
 }  // namespace assay

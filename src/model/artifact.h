@@ -34,4 +34,12 @@ Result<ArtifactDigests> hash_artifact(
     const Model& model, ComputeContext& compute, size_t buffer_bytes,
     const std::function<void(uint64_t bytes_done)>& progress = {});
 
+// The same digests of a tensor that lies in memory. rows: all of them as stored, in the order in
+// which the model uses them (read_tensor). Cost: 32 bytes a row beside it.
+Digest raw_digest(const BoundTensor& tensor, ByteSpan rows, ComputeContext& compute);
+// values: all rows decoded, as ResidentWeights holds them. Pre: one row, or rows in canonical order
+// (CHECK).
+Digest values_digest(const Model& model, const BoundTensor& tensor, std::span<const float> values,
+                     ComputeContext& compute);
+
 }  // namespace assay

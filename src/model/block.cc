@@ -1,7 +1,6 @@
 #include "model/block.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/detmath.h"
@@ -64,9 +63,8 @@ struct Block::Heads {
 struct Block::Mask {
   const LayerTensors& layer;
   bool causal;
-  size_t window;   // 0: no limit
-  bool relative;   // add the table of distances
-  bool use_cache;  // keys and values of earlier calls count too
+  size_t window;  // 0: no limit
+  bool relative;  // add the table of distances
 };
 
 uint64_t Block::floats(const Architecture& arch, size_t threads, size_t tile_tokens,
@@ -191,7 +189,22 @@ void Block::relative_bias(const LayerTensors& layer, size_t head, size_t query, 
   }
 }
 
-void Block::attend(const Mask& mask, std::span<const SequenceSpan> sequences) {
+// Copies the new keys and values of a sequence into its pages.
+void Block::keep(const SequenceSpan& sequence, const LayerCache& cache) {
+  constexpr size_t kPage = kAttendPagePositions;
+  for (size_t i = 0; i < sequence.count;) {
+    const size_t position = sequence.position + i;
+    const size_t rows = std::min(sequence.count - i, kPage - position % kPage);
+    const size_t from = (sequence.begin + i) * kv_width_;
+    const size_t to =
+        sequence.pages[position / kPage] * cache.page_stride + position % kPage * kv_width_;
+    std::copy_n(&k_[from], rows * kv_width_, cache.keys + to);
+    std::copy_n(&v_[from], rows * kv_width_, cache.values + to);
+    i += rows;
+  }
+}
+
+void Block::attend(const Mask& mask, const TileSequences& sequences) {
   const size_t dim = arch_.head_dim;
   const size_t group = arch_.heads / arch_.kv_heads;
   struct Row {
@@ -199,9 +212,10 @@ void Block::attend(const Mask& mask, std::span<const SequenceSpan> sequences) {
     size_t index;
   };
   std::vector<Row> rows;
-  for (const SequenceSpan& sequence : sequences) {
+  for (const SequenceSpan& sequence : sequences.spans) {
     for (size_t i = 0; i < sequence.count; ++i) rows.push_back({&sequence, i});
   }
+  const LayerCache& cache = sequences.cache;
   compute_.pool->parallel_for(
       rows.size() * arch_.heads, arch_.heads, [&](size_t begin, size_t end, size_t worker) {
         float* scratch = &worker_scratch_[worker * worker_floats(arch_, positions_max_)];
@@ -218,25 +232,31 @@ void Block::attend(const Mask& mask, std::span<const SequenceSpan> sequences) {
               mask.window != 0 && query + 1 > mask.window ? query + 1 - mask.window : 0;
           // Begins at a multiple of 16, which keeps the lanes of the positions.
           const size_t skipped = first / 16 * 16;
-          const bool cached = mask.use_cache && s.keys != nullptr;
-          const float* keys = cached ? s.keys : &k_[s.begin * kv_width_];
-          const float* values = cached ? s.values : &v_[s.begin * kv_width_];
-          const size_t offset = skipped * kv_width_ + (head / group) * dim;
           if (mask.relative) relative_bias(mask.layer, head, query, positions, bias);
-          compute_.kernels->attend({.q = &q_[token * q_width_ + head * dim],
-                                    .k = keys + offset,
-                                    .k_stride = kv_width_,
-                                    .v = values + offset,
-                                    .v_stride = kv_width_,
-                                    .positions = positions - skipped,
-                                    .head_dim = dim,
-                                    .scale = arch_.attn_scale,
-                                    .soft_cap = arch_.attn_soft_cap,
-                                    .bias = mask.relative ? bias + skipped : nullptr,
-                                    .masked = first - skipped,
-                                    .scores = scratch,
-                                    .lanes = lanes,
-                                    .out = &mixed_[token * q_width_ + head * dim]});
+          Kernels::AttendArgs args = {.q = &q_[token * q_width_ + head * dim],
+                                      .k_stride = kv_width_,
+                                      .v_stride = kv_width_,
+                                      .positions = positions - skipped,
+                                      .head_dim = dim,
+                                      .scale = arch_.attn_scale,
+                                      .soft_cap = arch_.attn_soft_cap,
+                                      .bias = mask.relative ? bias + skipped : nullptr,
+                                      .masked = first - skipped,
+                                      .scores = scratch,
+                                      .lanes = lanes,
+                                      .out = &mixed_[token * q_width_ + head * dim]};
+          const size_t column = head / group * dim;
+          if (cache.keys != nullptr && s.pages != nullptr) {
+            args.k = cache.keys + column;
+            args.v = cache.values + column;
+            args.pages = s.pages + skipped / kAttendPagePositions;
+            args.page_stride = cache.page_stride;
+            args.page_first = skipped % kAttendPagePositions;
+          } else {
+            args.k = &k_[(s.begin + skipped) * kv_width_ + column];
+            args.v = &v_[(s.begin + skipped) * kv_width_ + column];
+          }
+          compute_.kernels->attend(args);
         }
       });
 }
@@ -255,7 +275,7 @@ void Block::add_output(const Norm& post_norm, const Norm& sum_norm, float* state
 }
 
 Status Block::attention(const LayerTensors& layer, MatrixSource& source,
-                        std::span<const SequenceSpan> sequences, float* states, size_t tokens) {
+                        const TileSequences& sequences, float* states, size_t tokens) {
   ASSAY_CHECK(tokens <= tile_tokens_);
   const size_t d = arch_.d_model;
   const size_t stride = arch_.state_width();
@@ -273,23 +293,17 @@ Status Block::attention(const LayerTensors& layer, MatrixSource& source,
   ASSAY_RETURN_IF_ERROR(linear(layer.v, source, normed_.data(), tokens, v_.data()));
   const bool local = arch_.local_rope && arch_.window(layer.layer) != 0;
 
-  prepare_heads({layer.q, layer.q_norm, arch_.heads, q_.data(), local}, sequences);
-  prepare_heads({layer.k, layer.k_norm, arch_.kv_heads, k_.data(), local}, sequences);
-  for (const SequenceSpan& s : sequences) {
+  prepare_heads({layer.q, layer.q_norm, arch_.heads, q_.data(), local}, sequences.spans);
+  prepare_heads({layer.k, layer.k_norm, arch_.kv_heads, k_.data(), local}, sequences.spans);
+  for (const SequenceSpan& s : sequences.spans) {
     ASSAY_CHECK(s.position + s.count <= positions_max_);
-    if (s.keys == nullptr) {
-      ASSAY_CHECK(s.position == 0);
-      continue;
-    }
-    const size_t bytes = s.count * kv_width_ * sizeof(float);
-    std::memcpy(s.keys + s.position * kv_width_, &k_[s.begin * kv_width_], bytes);
-    std::memcpy(s.values + s.position * kv_width_, &v_[s.begin * kv_width_], bytes);
+    ASSAY_CHECK(s.position == 0 || s.pages != nullptr);
+    if (s.pages != nullptr) keep(s, sequences.cache);
   }
   attend({.layer = layer,
           .causal = !arch_.is_encoder(layer.layer),
           .window = arch_.window(layer.layer),
-          .relative = !layer.relative_bias.empty(),
-          .use_cache = true},
+          .relative = !layer.relative_bias.empty()},
          sequences);
   ASSAY_RETURN_IF_ERROR(linear(layer.attn_output, source, mixed_.data(), tokens, normed_.data()));
   add_output(layer.attn_post_norm, layer.attn_sum_norm, states, tokens);
@@ -309,8 +323,7 @@ Status Block::cross_attention(const LayerTensors& layer, MatrixSource& source,
   }
   ASSAY_RETURN_IF_ERROR(linear(layer.cross_k, source, normed_.data(), tokens, k_.data()));
   ASSAY_RETURN_IF_ERROR(linear(layer.cross_v, source, normed_.data(), tokens, v_.data()));
-  attend({.layer = layer, .causal = false, .window = 0, .relative = false, .use_cache = false},
-         sequences);
+  attend({.layer = layer, .causal = false, .window = 0, .relative = false}, {.spans = sequences});
   ASSAY_RETURN_IF_ERROR(linear(layer.cross_output, source, mixed_.data(), tokens, normed_.data()));
   add_output({}, {}, states, tokens);
   return ok_status();

@@ -24,17 +24,29 @@ class MatrixSource {
   virtual Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) = 0;
 };
 
+// Where a layer's keys and values of earlier positions lie, and where the new ones go: rows of
+// kv_heads * head_dim floats in pages (Kernels::AttendArgs).
+struct LayerCache {
+  float* keys = nullptr;
+  float* values = nullptr;
+  size_t page_stride = 0;
+};
+
 // Consecutive tokens of one sequence inside a tile.
 struct SequenceSpan {
   size_t begin = 0;  // first token in the tile
   size_t count = 0;
   size_t position = 0;  // of the first token in its sequence
   size_t length = 0;    // of the sequence, with all that may come
-  // Cache of the layer, [positions, kv_heads * head_dim] each, which holds [0, position) and
-  // receives the new rows; null: the sequence starts in this tile and its keys are needed no longer
-  // than this.
-  float* keys = nullptr;
-  float* values = nullptr;
+  // Its pages of the cache, which hold [0, position) and have room for the new positions; null: the
+  // sequence starts in this tile and its keys are needed no longer than this.
+  const uint32_t* pages = nullptr;
+};
+
+// The sequences of a tile. cache: of the layer, where they have pages.
+struct TileSequences {
+  std::span<const SequenceSpan> spans;
+  LayerCache cache = {};
 };
 
 // y = W x + b. No tensor: the layer has no such step. No bias: none is added.
@@ -89,8 +101,8 @@ class Block {
   // x += post_norm(attention(norm x)), then the norm of the sum, as far as the layer has them. In a
   // parallel family the carry receives x as it was. Shapes: states[tokens, state_width]. Pre:
   // tokens <= tile_tokens (CHECK).
-  Status attention(const LayerTensors& layer, MatrixSource& source,
-                   std::span<const SequenceSpan> sequences, float* states, size_t tokens);
+  Status attention(const LayerTensors& layer, MatrixSource& source, const TileSequences& sequences,
+                   float* states, size_t tokens);
   // x += attention of (norm x) to the carry, which holds the encoder's output. Pre: whole
   // sequences.
   Status cross_attention(const LayerTensors& layer, MatrixSource& source,
@@ -108,7 +120,8 @@ class Block {
                 float* y);
   void prepare_heads(const Heads& heads, std::span<const SequenceSpan> sequences);
   struct Mask;
-  void attend(const Mask& mask, std::span<const SequenceSpan> sequences);
+  void keep(const SequenceSpan& sequence, const LayerCache& cache);
+  void attend(const Mask& mask, const TileSequences& sequences);
   void relative_bias(const LayerTensors& layer, size_t head, size_t query, size_t positions,
                      float* bias) const;
   void add_output(const Norm& post_norm, const Norm& sum_norm, float* states, size_t tokens);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/page_memory.h"
 #include "model/heap_meter.h"
 
 namespace assay {
@@ -40,7 +41,7 @@ class ReferenceTest : public ::testing::TestWithParam<ReferenceCase> {
     auto compute = make_compute(2);
     ASSERT_TRUE(compute.ok()) << compute.status().message();
     compute_ = std::make_unique<ComputeContext>(std::move(compute).value());
-    auto engine = Engine::load(*model_, *compute_, 128);
+    auto engine = Engine::load(*model_, *compute_, {.positions_max = 128});
     ASSERT_TRUE(engine.ok()) << engine.status().message();
     engine_ = std::move(engine).value();
     auto text = read_text_file(GetParam().reference, 1 << 20);
@@ -49,11 +50,12 @@ class ReferenceTest : public ::testing::TestWithParam<ReferenceCase> {
     ASSERT_TRUE(json.ok()) << json.status().message();
     prompts_ = (*json)["prompts"];
     ASSERT_FALSE(prompts_.empty());
+    sequence_ = engine_->begin();
   }
 
   std::vector<float> logits(std::span<const TokenId> tokens,
                             std::vector<SiteNorm>* norms = nullptr) {
-    auto result = engine_->forward(tokens, 64, norms);
+    auto result = engine_->forward(sequence_, tokens, norms);
     EXPECT_TRUE(result.ok()) << result.status().message();
     return {result->begin(), result->end()};
   }
@@ -61,6 +63,7 @@ class ReferenceTest : public ::testing::TestWithParam<ReferenceCase> {
   std::unique_ptr<Model> model_;
   std::unique_ptr<ComputeContext> compute_;
   std::unique_ptr<Engine> engine_;
+  Sequence sequence_;
   Json prompts_;
 };
 
@@ -72,7 +75,7 @@ double l2(const std::vector<double>& v) {
 
 TEST_P(ReferenceTest, LogitsAgreeWithin2e4) {
   for (const Json& prompt : prompts_) {
-    engine_->reset();
+    sequence_ = engine_->begin();
     const std::vector<TokenId> tokens = prompt["tokens"];
     const std::vector<float> got = logits(tokens);
     const std::vector<double> first = prompt["last_logits_first8"];
@@ -98,7 +101,7 @@ class SiteReferenceTest : public ReferenceTest {};
 
 TEST_P(SiteReferenceTest, NegativeLogLikelihoodsAgree) {
   for (const Json& prompt : prompts_) {
-    engine_->reset();
+    sequence_ = engine_->begin();
     const std::vector<TokenId> tokens = prompt["tokens"];
     double nll = 0;
     for (size_t t = 0; t + 1 < tokens.size(); ++t) {
@@ -114,7 +117,7 @@ TEST_P(SiteReferenceTest, NegativeLogLikelihoodsAgree) {
 
 TEST_P(SiteReferenceTest, SiteNormsAgreeWithin1e4) {
   for (const Json& prompt : prompts_) {
-    engine_->reset();
+    sequence_ = engine_->begin();
     std::vector<SiteNorm> norms;
     const std::vector<TokenId> tokens = prompt["tokens"];
     logits(tokens, &norms);
@@ -133,7 +136,7 @@ TEST_P(SiteReferenceTest, SiteNormsAgreeWithin1e4) {
 
 TEST_P(ReferenceTest, GreedyContinuationsAreEqual) {
   for (const Json& prompt : prompts_) {
-    engine_->reset();
+    sequence_ = engine_->begin();
     const char* key = prompt.contains("greedy24") ? "greedy24" : "greedy40";
     const std::vector<TokenId> expected = prompt[key];
     std::vector<TokenId> tokens = prompt["tokens"];
@@ -188,13 +191,13 @@ class LongContextTest : public ::testing::TestWithParam<std::string> {
   }
 
   // Logits of the last token, the prompt given in parts of these sizes, the last one repeated.
-  std::vector<float> logits(Engine& engine, const std::vector<size_t>& parts, size_t chunk) {
-    engine.reset();
+  std::vector<float> logits(Engine& engine, const std::vector<size_t>& parts) {
+    Sequence sequence = engine.begin();
     std::vector<float> last;
     size_t part = 0;
     for (size_t at = 0; at < tokens_.size(); ++part) {
       const size_t count = std::min(parts[std::min(part, parts.size() - 1)], tokens_.size() - at);
-      auto result = engine.forward(std::span(tokens_).subspan(at, count), chunk);
+      auto result = engine.forward(sequence, std::span(tokens_).subspan(at, count));
       EXPECT_TRUE(result.ok()) << result.status().message();
       if (!result.ok()) return {};
       last.assign(result->begin(), result->end());
@@ -209,32 +212,42 @@ class LongContextTest : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(LongContextTest, BitsDependOnNoCutOfThePromptAndMemoryIsAsStated) {
-  const uint64_t stated = Engine::memory_bytes(*model_, 2, kPositions);
+  Engine::Options options = {.positions_max = kPositions};
+  options.memory_bytes = Engine::memory_bytes(*model_, 2, options);
   const HeapMeter meter;
-  const auto engine = Engine::load(*model_, *compute_, kPositions, stated);
+  const auto engine = Engine::load(*model_, *compute_, options);
   ASSERT_TRUE(engine.ok()) << engine.status().message();
-  const std::vector<float> whole = logits(**engine, {kPositions}, 64);
-  EXPECT_EQ(logits(**engine, {kPositions}, 13), whole);
-  EXPECT_EQ(logits(**engine, {kPositions - 20, 1}, 64), whole);
-  // Beside it: maps and names of tensors, rows that are decoded to be checked.
+  const std::vector<float> whole = logits(**engine, {kPositions});
+  EXPECT_EQ(logits(**engine, {13}), whole);
+  EXPECT_EQ(logits(**engine, {kPositions - 20, 1}), whole);
+  // Beside it: maps and names of tensors, rows that are decoded to be checked, and what aligning
+  // the pages to those of the system loses.
   constexpr int64_t kBeside = 256 << 10;
-  EXPECT_LE(meter.peak_growth(), static_cast<int64_t>(stated) + kBeside);
-  if (meter.peak_growth() > 0) {
-    EXPECT_GE(meter.peak_growth() + kBeside, static_cast<int64_t>(stated));
+  const auto stated = static_cast<int64_t>(options.memory_bytes);
+  EXPECT_LE(meter.peak_growth(), stated + kBeside);
+  if (meter.growth() > 0) {
+    EXPECT_GE(meter.growth() + kBeside, stated);
+    EXPECT_LE(meter.growth(), stated + kBeside + static_cast<int64_t>(2 * PageMemory::kHugePage));
   }
-  EXPECT_EQ((*engine)->forward(std::span(tokens_).first(1)).status().code(),
+  Sequence sequence = (*engine)->begin();
+  ASSERT_TRUE((*engine)->forward(sequence, tokens_).ok());
+  EXPECT_EQ((*engine)->forward(sequence, std::span(tokens_).first(1)).status().code(),
             Code::kResourceExhausted);
 }
 
-TEST_P(LongContextTest, MemoryGrowsByAFixedAmountAPosition) {
-  const auto bytes = [&](size_t positions) { return Engine::memory_bytes(*model_, 2, positions); };
-  const uint64_t per_position = bytes(2) - bytes(1);
-  EXPECT_EQ(bytes(32768) - bytes(1), 32767 * per_position);
+TEST_P(LongContextTest, MemoryGrowsByAFixedAmountAPage) {
+  constexpr size_t kPage = KvPool::kPagePositions;
+  const auto bytes = [&](size_t pages) {
+    return Engine::memory_bytes(*model_, 2, {.positions_max = pages * kPage});
+  };
+  const uint64_t per_page = bytes(2) - bytes(1);
+  EXPECT_EQ(bytes(1024) - bytes(1), 1023 * per_page);
   const Architecture& a = model_->arch;
-  EXPECT_GE(per_position, uint64_t{8} * a.layers * a.kv_heads * a.head_dim);
-  EXPECT_LE(per_position,
-            uint64_t{8} * a.layers * a.kv_heads * a.head_dim + 12 * a.rotary_dims + 2 * 4);
-  const auto refused = Engine::load(*model_, *compute_, 32768, bytes(32768) - 1);
+  EXPECT_GE(per_page, KvPool::page_bytes(a));
+  // Beside the page: its count and place in a list, angles, scores.
+  EXPECT_LE(per_page, KvPool::page_bytes(a) + 8 + kPage * (12 * a.rotary_dims + 2 * 4));
+  const auto refused =
+      Engine::load(*model_, *compute_, {.positions_max = 32768, .memory_bytes = bytes(512)});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.status().code(), Code::kResourceExhausted);
 }

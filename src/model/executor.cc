@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "tensor/matmul.h"
-
 namespace assay {
 
 std::vector<SequenceTile> cut_tiles(std::span<const size_t> lengths, size_t tile_tokens) {
@@ -20,68 +18,6 @@ std::vector<SequenceTile> cut_tiles(std::span<const size_t> lengths, size_t tile
   }
   return tiles;
 }
-
-// Takes the rows of matrices from the panels of a stream, in the order they were cut and queued. A
-// layout of one panel stays in its buffer until drop(); more are taken anew in every pass over
-// them.
-class StreamingExecutor::StreamedMatrices : public MatrixSource {
- public:
-  StreamedMatrices(StreamingExecutor& executor, std::vector<PanelLayout> layout)
-      : executor_(executor), layout_(std::move(layout)) {}
-
-  // Back to the first panel, for the next tile.
-  void rewind() {
-    next_piece_ = 0;
-    if (layout_.size() > 1) {
-      panel_ = PanelStream::Panel();
-      next_panel_ = 0;
-    }
-  }
-
-  Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) override {
-    const size_t rows = w.info.rows();
-    const size_t k = w.info.columns();
-    size_t row = 0;
-    while (row < rows) {
-      if (!panel_ || next_piece_ == layout_[next_panel_ - 1].size()) {
-        panel_ = PanelStream::Panel();  // frees the buffer before waiting for the next
-        ASSAY_ASSIGN_OR_RETURN(panel_, executor_.stream_.next());
-        ++next_panel_;
-        next_piece_ = 0;
-      }
-      const PanelPiece& piece = layout_[next_panel_ - 1][next_piece_++];
-      ASSAY_CHECK(piece.tensor == &w && piece.row0 == row);
-      const ByteSpan stored = panel_.bytes().subspan(piece.at, piece.rows * stride_of(w));
-      const uint8_t* data = stored.data();
-      if (w.placement.transposed_width != 0) {
-        const std::span<uint8_t> turned = std::span(executor_.transposed_).first(stored.size());
-        transpose_rows(w, stored, turned);
-        data = turned.data();
-      }
-      matmul(*executor_.compute_.kernels, *executor_.compute_.pool,
-             {.x = x,
-              .tokens = tokens,
-              .x_stride = k,
-              .w = data,
-              .type = w.info.type,
-              .scales = w.info.scales_from(piece.row0),
-              .rows = piece.rows,
-              .k = k,
-              .y = y + row,
-              .y_stride = rows},
-             executor_.matmul_scratch_.data());
-      row += piece.rows;
-    }
-    return ok_status();
-  }
-
- private:
-  StreamingExecutor& executor_;
-  std::vector<PanelLayout> layout_;
-  PanelStream::Panel panel_;
-  size_t next_panel_ = 0;
-  size_t next_piece_ = 0;
-};
 
 StreamingExecutor::StreamingExecutor(const Model& model, ComputeContext& compute,
                                      PanelStream& stream, const Options& options)
@@ -205,36 +141,30 @@ Status StreamingExecutor::end_encoder_tile(const SequenceTile& tile, float* stat
   return embed_tile(tile, true, states);
 }
 
-void StreamingExecutor::enqueue_panels(const std::vector<PanelLayout>& layout) {
-  for (const PanelLayout& panel : layout) {
-    std::vector<Extent> extents;
-    for (const PanelPiece& piece : panel) {
-      append_extents(model_, *piece.tensor, piece.row0, piece.rows, extents);
-    }
-    stream_.enqueue(std::move(extents));
-  }
+StreamedMatrices::Workspace StreamingExecutor::workspace() {
+  return {compute_, stream_, matmul_scratch_.data(), transposed_};
 }
 
 void StreamingExecutor::enqueue(size_t segment) {
   const std::vector<PanelLayout> layout =
       cut_panels(segment_matrices(model_, segment), options_.plan->buffer_bytes);
   const size_t passes = layout.size() > 1 ? wave_.tiles.size() : 1;
-  for (size_t pass = 0; pass < passes; ++pass) enqueue_panels(layout);
+  for (size_t pass = 0; pass < passes; ++pass) enqueue_panels(model_, layout, stream_);
 }
 
 Status StreamingExecutor::run(size_t segment) {
   ASSAY_CHECK(segment == segments_done_);
   StreamedMatrices source(
-      *this, cut_panels(segment_matrices(model_, segment), options_.plan->buffer_bytes));
+      workspace(), cut_panels(segment_matrices(model_, segment), options_.plan->buffer_bytes));
   for (const SequenceTile& tile : wave_.tiles) {
     const size_t first = offsets_[tile.first_sequence];
     const size_t tokens = tile_tokens(tile);
     ASSAY_ASSIGN_OR_RETURN(float* x, residuals_->get(first, tokens, tile_scratch_));
     source.rewind();
-    ASSAY_RETURN_IF_ERROR(
-        segment_at(model_, segment).kind == SegmentKind::kEncoderEnd
-            ? end_encoder_tile(tile, x)
-            : run_segment(model_, weights_, block_, source, segment, spans(tile), x, tokens));
+    ASSAY_RETURN_IF_ERROR(segment_at(model_, segment).kind == SegmentKind::kEncoderEnd
+                              ? end_encoder_tile(tile, x)
+                              : run_segment(model_, weights_, block_, source, segment,
+                                            {.spans = spans(tile)}, x, tokens));
     ASSAY_RETURN_IF_ERROR(residuals_->put(first, tokens, x));
   }
   ++segments_done_;
@@ -245,11 +175,11 @@ void StreamingExecutor::begin_head(bool hold) {
   ASSAY_CHECK(segments_done_ == segment_count(model_));
   ASSAY_CHECK(!hold || head_fits());
   head_held_ = hold;
-  head_source_ = std::make_unique<StreamedMatrices>(*this, head_layout_);
+  head_source_ = std::make_unique<StreamedMatrices>(workspace(), head_layout_);
 }
 
 void StreamingExecutor::enqueue_head(size_t tile) {
-  if (tile == 0 || !head_held_) enqueue_panels(head_layout_);
+  if (tile == 0 || !head_held_) enqueue_panels(model_, head_layout_, stream_);
 }
 
 Result<std::span<const float>> StreamingExecutor::logits(size_t tile_index) {
@@ -262,7 +192,7 @@ Result<std::span<const float>> StreamingExecutor::logits(size_t tile_index) {
   if (head_held_) {
     head_source_->rewind();
   } else {
-    head_source_ = std::make_unique<StreamedMatrices>(*this, head_layout_);
+    head_source_ = std::make_unique<StreamedMatrices>(workspace(), head_layout_);
   }
   ASSAY_RETURN_IF_ERROR(
       head_source_->multiply(head_tensor(model_), head_input_.data(), tokens, logits_.data()));

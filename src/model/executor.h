@@ -16,6 +16,7 @@
 #include "model/plan.h"
 #include "model/residual_store.h"
 #include "model/segment.h"
+#include "model/streamed_matrices.h"
 #include "model/weights.h"
 
 namespace assay {
@@ -80,7 +81,6 @@ class StreamingExecutor {
   void resume_at(size_t segments_done) { segments_done_ = segments_done; }
 
  private:
-  class StreamedMatrices;
   StreamingExecutor(const Model& model, ComputeContext& compute, PanelStream& stream,
                     const Options& options);
   Status embed();
@@ -88,7 +88,7 @@ class StreamingExecutor {
   Status end_encoder_tile(const SequenceTile& tile, float* states);
   std::vector<SequenceSpan> spans(const SequenceTile& tile) const;
   size_t tile_tokens(const SequenceTile& tile) const;
-  void enqueue_panels(const std::vector<PanelLayout>& layout);
+  StreamedMatrices::Workspace workspace();
 
   const Model& model_;
   ComputeContext& compute_;

@@ -38,12 +38,13 @@ class DeterminismTest : public ::testing::Test {
 
   // Hash of the logits after the prompt and after four greedy tokens.
   std::string engine_hash(ComputeContext& compute, size_t chunk) {
-    auto engine = Engine::load(*model_, compute, 64);
+    auto engine = Engine::load(*model_, compute, {.positions_max = 64, .batch_tokens = chunk});
     EXPECT_TRUE(engine.ok()) << engine.status().message();
+    Sequence sequence = (*engine)->begin();
     Sha256 hash;
     std::vector<TokenId> next = prompt_;
     for (int step = 0; step < 5; ++step) {
-      auto logits = (*engine)->forward(next, chunk);
+      auto logits = (*engine)->forward(sequence, next);
       EXPECT_TRUE(logits.ok()) << logits.status().message();
       hash.update(as_bytes(*logits));
       next = {static_cast<TokenId>(compute.kernels->argmax(logits->data(), logits->size()))};
@@ -137,11 +138,12 @@ TEST_F(DeterminismTest, OneHashOverBatchesTilesAndBuffers) {
 
 TEST_F(DeterminismTest, ExecutorAndEngineAgree) {
   ComputeContext compute = compute_with(kernels_for(isas_present().back()), 2);
-  auto engine = Engine::load(*model_, compute, 64);
+  auto engine = Engine::load(*model_, compute, {.positions_max = 64});
   ASSERT_TRUE(engine.ok());
+  Sequence sequence = (*engine)->begin();
   Sha256 hash;
   for (const TokenId token : prompt_) {
-    auto logits = (*engine)->forward({&token, 1});
+    auto logits = (*engine)->forward(sequence, {&token, 1});
     ASSERT_TRUE(logits.ok());
     hash.update(as_bytes(*logits));
   }
@@ -156,11 +158,16 @@ void attend_online(const Kernels::AttendArgs& a) {
   float most = -3e38F;
   float norm = 0;
   const Kernels& scalar = kernels_for(Isa::kScalar);
+  const auto row = [&](const float* rows, size_t stride, size_t p) {
+    const size_t at = a.page_first + p;
+    return rows + a.pages[at / kAttendPagePositions] * a.page_stride +
+           at % kAttendPagePositions * stride;
+  };
   for (size_t begin = 0; begin < a.positions; begin += 4) {
     const size_t end = std::min(begin + 4, a.positions);
     float block_most = most;
     for (size_t p = begin; p < end; ++p) {
-      a.scores[p] = scalar.dot(a.q, a.k + p * a.k_stride, a.head_dim) * a.scale;
+      a.scores[p] = scalar.dot(a.q, row(a.k, a.k_stride, p), a.head_dim) * a.scale;
       block_most = std::max(block_most, a.scores[p]);
     }
     float shift = most - block_most;
@@ -174,7 +181,8 @@ void attend_online(const Kernels::AttendArgs& a) {
       float weight = 0;
       scalar.exp(&x, &weight, 1);
       norm += weight;
-      for (size_t j = 0; j < a.head_dim; ++j) sum[j] += weight * a.v[p * a.v_stride + j];
+      const float* const v = row(a.v, a.v_stride, p);
+      for (size_t j = 0; j < a.head_dim; ++j) sum[j] += weight * v[j];
     }
   }
   for (size_t j = 0; j < a.head_dim; ++j) a.out[j] = sum[j] / norm;

@@ -53,20 +53,23 @@ class Fixture {
 
   std::vector<float> logits(const std::vector<TokenId>& tokens, size_t chunk,
                             std::vector<SiteNorm>* sites = nullptr) {
-    auto engine = Engine::load(*model_, compute_, tokens.size());
+    auto engine =
+        Engine::load(*model_, compute_, {.positions_max = tokens.size(), .batch_tokens = chunk});
     EXPECT_TRUE(engine.ok()) << engine.status().message();
-    auto out = (*engine)->forward(tokens, chunk, sites);
+    Sequence sequence = (*engine)->begin();
+    auto out = (*engine)->forward(sequence, tokens, sites);
     EXPECT_TRUE(out.ok()) << out.status().message();
     return {out->begin(), out->end()};
   }
 
   std::vector<TokenId> greedy(const std::vector<TokenId>& tokens, size_t count) {
-    auto engine = Engine::load(*model_, compute_, tokens.size() + count);
+    auto engine = Engine::load(*model_, compute_, {.positions_max = tokens.size() + count});
     EXPECT_TRUE(engine.ok()) << engine.status().message();
+    Sequence sequence = (*engine)->begin();
     std::vector<TokenId> next = tokens;
     std::vector<TokenId> out;
     while (out.size() < count) {
-      auto logits = (*engine)->forward(next);
+      auto logits = (*engine)->forward(sequence, next);
       EXPECT_TRUE(logits.ok()) << logits.status().message();
       next = {static_cast<TokenId>(compute_.kernels->argmax(logits->data(), logits->size()))};
       out.push_back(next[0]);

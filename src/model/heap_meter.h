@@ -11,9 +11,12 @@ class HeapMeter {
  public:
   HeapMeter();
   int64_t peak_growth() const;
+  // Now, with memory that operator new did not give.
+  int64_t growth() const;
 
  private:
   int64_t before_;
+  int64_t before_all_;
 };
 
 }  // namespace assay

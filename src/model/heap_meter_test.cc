@@ -33,7 +33,19 @@ void operator delete(void* p, size_t) noexcept { operator delete(p); }
 
 namespace assay {
 
-HeapMeter::HeapMeter() : before_(g_live.load()) { g_peak.store(before_); }
+namespace {
+int64_t allocated() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+#else
+  return 0;
+#endif
+}
+}  // namespace
+
+HeapMeter::HeapMeter() : before_(g_live.load()), before_all_(allocated()) { g_peak.store(before_); }
+int64_t HeapMeter::growth() const { return allocated() - before_all_; }
 int64_t HeapMeter::peak_growth() const { return g_peak.load() - before_; }
 
 }  // namespace assay

@@ -18,8 +18,7 @@ namespace {
 // Room around the panel for direct reads.
 PageMemory allocate_panel(size_t bytes) {
   static_assert(PageMemory::kPage % DirectFile::kAlignment == 0);
-  return PageMemory(DirectFile::kBytesBefore + bytes + DirectFile::kAlignment +
-                    DirectFile::kBytesBehind);
+  return PageMemory(PanelStream::memory_bytes(bytes));
 }
 
 // Reads panels, on the reader's thread.
@@ -149,6 +148,11 @@ PanelStream::~PanelStream() {
   shared_->reader.join();
 }
 
+size_t PanelStream::memory_bytes(size_t buffer_bytes) {
+  return DirectFile::kBytesBefore + buffer_bytes + DirectFile::kAlignment +
+         DirectFile::kBytesBehind;
+}
+
 size_t PanelStream::buffer_bytes() const { return shared_->buffer_bytes; }
 
 void PanelStream::enqueue(std::vector<Extent> panel) {
@@ -186,6 +190,17 @@ Result<PanelStream::Panel> PanelStream::next() {
   panel.buffer_ = static_cast<size_t>(ready - s.buffers.data());
   panel.bytes_ = ready->panel;
   return panel;
+}
+
+void PanelStream::drain() {
+  Shared& s = *shared_;
+  std::unique_lock lock(s.mutex);
+  ASSAY_CHECK(s.find(Shared::BufferState::kHeld) == nullptr);
+  s.sequence_queued -= s.queue.size();
+  s.queue.clear();
+  s.changed.wait(lock, [&] { return s.find(Shared::BufferState::kReading) == nullptr; });
+  for (Shared::Buffer& buffer : s.buffers) buffer.state = Shared::BufferState::kFree;
+  s.sequence_taken = s.sequence_queued;
 }
 
 uint64_t PanelStream::bytes_read() const {

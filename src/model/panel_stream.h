@@ -39,6 +39,8 @@ class PanelStream {
   PanelStream& operator=(const PanelStream&) = delete;
 
   size_t buffer_bytes() const;
+  // What a buffer of this size allocates.
+  static size_t memory_bytes(size_t buffer_bytes);
   // Appends a panel to the queue. Pre: its bytes fit in a buffer (CHECK).
   void enqueue(std::vector<Extent> panel);
 
@@ -62,6 +64,8 @@ class PanelStream {
   // there are buffers may be held at once. Pre: a panel is queued (CHECK). Errors: those of
   // ReadFile::read_at.
   Result<Panel> next();
+  // Forgets what is queued and not yet taken. Pre: no panel is held (CHECK).
+  void drain();
 
   uint64_t bytes_read() const;
 

@@ -109,7 +109,7 @@ void finish_logits(const Model& model, const ResidentWeights& weights, ComputeCo
 }
 
 Status run_segment(const Model& model, const ResidentWeights& weights, Block& block,
-                   MatrixSource& source, size_t segment, std::span<const SequenceSpan> sequences,
+                   MatrixSource& source, size_t segment, const TileSequences& sequences,
                    float* states, size_t tokens) {
   const Segment s = segment_at(model, segment);
   const size_t stride = model.arch.state_width();
@@ -118,7 +118,7 @@ Status run_segment(const Model& model, const ResidentWeights& weights, Block& bl
       return block.attention(layer_tensors(model, weights, s.layer), source, sequences, states,
                              tokens);
     case SegmentKind::kCrossAttention:
-      return block.cross_attention(layer_tensors(model, weights, s.layer), source, sequences,
+      return block.cross_attention(layer_tensors(model, weights, s.layer), source, sequences.spans,
                                    states, tokens);
     case SegmentKind::kFeedForward:
       return block.feed_forward(layer_tensors(model, weights, s.layer), source, states, tokens);

@@ -47,7 +47,7 @@ void finish_logits(const Model& model, const ResidentWeights& weights, ComputeCo
 // Advances the states of a tile to the end of a segment; all but kEncoderEnd. The streamed and the
 // resident execution share it. Shapes: states[tokens, arch.state_width()].
 Status run_segment(const Model& model, const ResidentWeights& weights, Block& block,
-                   MatrixSource& source, size_t segment, std::span<const SequenceSpan> sequences,
+                   MatrixSource& source, size_t segment, const TileSequences& sequences,
                    float* states, size_t tokens);
 // The encoder's output in the carry: its norm of x. x is left to the decoder's embedding.
 void end_encoder(const Model& model, const ResidentWeights& weights, Block& block, float* states,

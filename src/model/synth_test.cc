@@ -178,9 +178,10 @@ TEST_F(SynthTest, RunsAsAModel) {
 
     auto compute = make_compute(1);
     ASSERT_TRUE(compute.ok()) << compute.status().message();
-    auto engine = Engine::load(*model, *compute, 64);
+    auto engine = Engine::load(*model, *compute, {.positions_max = 64});
     ASSERT_TRUE(engine.ok()) << engine.status().message();
-    const auto logits = (*engine)->forward(*tokens);
+    Sequence sequence = (*engine)->begin();
+    const auto logits = (*engine)->forward(sequence, *tokens);
     ASSERT_TRUE(logits.ok()) << logits.status().message();
     double square = 0;
     for (const float logit : *logits) {

@@ -145,9 +145,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ScaledModelTest, ::testing::ValuesIn(kKinds),
                          [](const auto& kind) { return kind.param.name; });
 
 std::vector<float> engine_logits(const Model& model, ComputeContext& compute) {
-  auto engine = Engine::load(model, compute, 16);
+  auto engine = Engine::load(model, compute, {.positions_max = 16});
   EXPECT_TRUE(engine.ok()) << engine.status().message();
-  const auto logits = (*engine)->forward({{1, 5, 30, 3, 9}});
+  Sequence sequence = (*engine)->begin();
+  const auto logits = (*engine)->forward(sequence, {{1, 5, 30, 3, 9}});
   EXPECT_TRUE(logits.ok()) << logits.status().message();
   return {logits->begin(), logits->end()};
 }

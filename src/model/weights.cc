@@ -228,6 +228,12 @@ std::span<const float> ResidentWeights::get(TensorRole role, size_t layer) const
   return it->second;
 }
 
+std::span<uint8_t> ResidentWeights::bytes_for_test(TensorRole role, size_t layer) {
+  const auto it = values_.find({role, layer});
+  if (it == values_.end()) return {};
+  return {reinterpret_cast<uint8_t*>(it->second.data()), it->second.size() * sizeof(float)};
+}
+
 LayerTensors layer_tensors(const Model& model, const ResidentWeights& weights, size_t layer) {
   using R = TensorRole;
   const auto vector = [&](R role) { return weights.get(role, layer); };

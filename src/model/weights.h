@@ -22,6 +22,8 @@ class ResidentWeights {
   static Result<ResidentWeights> load(const Model& model, ComputeContext& compute);
   // Row-major values; empty when the model has no such tensor.
   std::span<const float> get(TensorRole role, size_t layer = 0) const;
+  // For tests that damage them.
+  std::span<uint8_t> bytes_for_test(TensorRole role, size_t layer);
 
  private:
   std::map<std::pair<TensorRole, size_t>, std::vector<float>> values_;

@@ -1,0 +1,120 @@
+// Weights that are streamed, and digests of those in memory.
+#include "model/engine_weights.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/artifact.h"
+#include "model/engine.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kPage = KvPool::kPagePositions;
+
+std::unique_ptr<Model> open(const std::string& path) {
+  auto model = open_model(std::string(ASSAY_TESTDATA) + "/" + path);
+  EXPECT_TRUE(model.ok()) << model.status().message();
+  return model.ok() ? std::make_unique<Model>(std::move(model).value()) : nullptr;
+}
+
+ComputeContext compute_with(size_t threads) {
+  auto compute = make_compute(threads);
+  EXPECT_TRUE(compute.ok()) << compute.status().message();
+  return std::move(compute).value();
+}
+
+std::unique_ptr<Engine> load(const Model& model, ComputeContext& compute,
+                             const Engine::Options& options) {
+  auto engine = Engine::load(model, compute, options);
+  EXPECT_TRUE(engine.ok()) << engine.status().message();
+  return engine.ok() ? std::move(engine).value() : nullptr;
+}
+
+std::vector<float> last_logits(Engine& engine, const std::vector<TokenId>& tokens) {
+  Sequence sequence = engine.begin();
+  const auto logits = engine.forward(sequence, tokens);
+  EXPECT_TRUE(logits.ok()) << logits.status().message();
+  return logits.ok() ? std::vector<float>(logits->begin(), logits->end()) : std::vector<float>();
+}
+
+TEST(Streaming, FitsInMemoryThatTheWeightsDoNot) {
+  const std::unique_ptr<Model> model = open("models/lexi-nano/lexi-nano-f32.gguf");
+  ASSERT_NE(model, nullptr);
+  ComputeContext compute = compute_with(2);
+  Engine::Options options = {.positions_max = 2 * kPage, .batch_tokens = 16};
+  const std::vector<TokenId> tokens = {5, 9, 1, 700, 3};
+  const auto resident = load(*model, compute, options);
+  ASSERT_NE(resident, nullptr);
+  options.memory_bytes = Engine::memory_bytes(*model, 2, options) - 1;
+  EXPECT_EQ(Engine::load(*model, compute, options).status().code(), Code::kResourceExhausted);
+  options.streams = true;
+  for (const uint64_t bound : {uint64_t{0}, options.memory_bytes, options.memory_bytes * 7 / 8}) {
+    options.memory_bytes = bound;
+    const uint64_t need = Engine::memory_bytes(*model, 2, options);
+    if (bound != 0) {
+      EXPECT_LE(need, bound);
+    }
+    const auto engine = load(*model, compute, options);
+    ASSERT_NE(engine, nullptr);
+    EXPECT_EQ(last_logits(*engine, tokens), last_logits(*resident, tokens));
+  }
+  options.memory_bytes = 1;
+  options.memory_bytes = Engine::memory_bytes(*model, 2, options) - 1;
+  EXPECT_EQ(Engine::load(*model, compute, options).status().code(), Code::kResourceExhausted);
+}
+
+class WeightDigestTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(WeightDigestTest, IsThatOfTheFileUntilABitOfMemoryFlips) {
+  const std::unique_ptr<Model> model = open(GetParam());
+  ASSERT_NE(model, nullptr);
+  ComputeContext compute = compute_with(2);
+  const auto artifact = hash_artifact(*model, compute, 1 << 20);
+  ASSERT_TRUE(artifact.ok()) << artifact.status().message();
+  const auto engine = load(*model, compute, {.positions_max = 1});
+  ASSERT_NE(engine, nullptr);
+  const auto damaged = [&] {
+    const std::vector<Engine::WeightDigest> digests = engine->weight_digests();
+    EXPECT_EQ(digests.size(), artifact->tensors.size());
+    std::vector<std::string> names;
+    for (size_t i = 0; i < digests.size(); ++i) {
+      const TensorDigests& file = artifact->tensors[i];
+      EXPECT_EQ(digests[i].name, file.name);
+      if (digests[i].digest != (digests[i].decoded ? file.values : file.raw)) {
+        names.push_back(file.name);
+      }
+    }
+    return names;
+  };
+  EXPECT_EQ(damaged(), std::vector<std::string>());
+  for (const BoundTensor& tensor : model->tensors) {
+    const size_t bit = 8 * tensor.info.columns() / 2 + 3;
+    engine->flip_weight_bit_for_test(tensor.name, bit);
+    EXPECT_EQ(damaged(), std::vector<std::string>{tensor.name});
+    engine->flip_weight_bit_for_test(tensor.name, bit);
+  }
+  EXPECT_EQ(damaged(), std::vector<std::string>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, WeightDigestTest,
+                         ::testing::Values("families/llama", "families/gemma", "families/gpt2",
+                                           "families/gpt_neox", "families/bert", "families/t5",
+                                           "families/phi3", "families/llama-bias",
+                                           "models/lexi-nano/lexi-nano-q4_0.gguf"),
+                         [](const auto& param_info) {
+                           std::string name = param_info.param;
+                           name = name.substr(name.rfind('/') + 1);
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](char c) { return std::isalnum(static_cast<uint8_t>(c)) == 0; },
+                               '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace assay
