@@ -109,6 +109,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void start_linger();
   void linger();
   void time_out();
+  HttpError parse_error(const Error& error) const;
   HttpConnection::Time after(std::chrono::milliseconds duration) const {
     return Clock::now() + duration;
   }
@@ -139,6 +140,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   std::shared_ptr<HttpRequest> request_;
   const HttpRoute* route_ = nullptr;
   const HttpHandler* handler_ = nullptr;
+  bool is_sound_ = false;  // HttpHeadVerdict
   size_t body_bytes_ = 0;  // counted in service_->body_bytes
   size_t body_bytes_max_ = 0;
 
@@ -182,6 +184,7 @@ void Connection::begin_request() {
   request_->secure = secure_.has_value();
   route_ = nullptr;
   handler_ = nullptr;
+  is_sound_ = false;
   phase_ = Phase::kIdle;
   // The first request has no idle time: whoever connects has something to say.
   read_deadline_ = after(requests_ == 0 ? limits().header_timeout : limits().idle_timeout);
@@ -203,6 +206,13 @@ bool Connection::parse_some(Error& error, bool& needs_more) {
   return phase_ != Phase::kBody || on_body_bytes();
 }
 
+HttpError Connection::parse_error(const Error& error) const {
+  auto fault = HttpParseFault::kMalformed;
+  if (error == http::error::header_limit) fault = HttpParseFault::kHeaderTooLarge;
+  if (error == http::error::body_limit) fault = HttpParseFault::kBodyTooLarge;
+  return http_parse_error(fault, error.message(), body_bytes_max_);
+}
+
 void Connection::parse() {
   while (true) {
     bool needs_more = true;
@@ -214,7 +224,7 @@ void Connection::parse() {
     if (!input_.empty()) {
       Error error;
       if (!parse_some(error, needs_more)) {
-        if (error) refuse(http_parse_error(error.message(), error == http::error::header_limit));
+        if (error) refuse(parse_error(error));
         return;
       }
     }
@@ -245,6 +255,7 @@ bool Connection::on_head() {
   const HttpHeadVerdict verdict = check_http_head(*service_, head, *request_);
   route_ = verdict.route;
   handler_ = verdict.handler;
+  is_sound_ = verdict.is_sound;
   body_bytes_max_ = verdict.body_bytes_max;
   if (verdict.error) {
     refuse(*verdict.error, verdict.headers);
@@ -330,7 +341,7 @@ void Connection::refuse(const HttpError& error, const HttpHeaders& headers) {
 // An answer without a handler. The connection goes on when the request was whole and sound.
 void Connection::answer_with(const HttpResponse& response) {
   if (!parser_->is_header_done()) request_start_ = Clock::now();
-  const bool is_whole = parser_->is_done();
+  const bool is_whole = is_sound_ && parser_->is_done();
   open_answer(is_whole && parser_->keep_alive());
   read_deadline_ = Time::max();
   answer_->send(response);

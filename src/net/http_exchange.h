@@ -38,7 +38,8 @@ class HttpExchange {
   virtual size_t queued_bytes() const = 0;
 
   // Called once when the client goes before the answer is complete: the place to cancel
-  // computation. At once when it has gone already; never after the answer has been sent in full.
+  // computation. At once when it has gone already; never after the answer is complete or the last
+  // owner has dropped the exchange.
   // Runs on a thread of the server or on the caller's: short, and no waiting. One per exchange: the
   // last one counts.
   virtual void on_close(std::function<void()> callback) = 0;

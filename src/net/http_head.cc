@@ -32,7 +32,9 @@ std::optional<HttpError> check_framing(const HttpHeadSource& head, const HttpReq
   if (codings > 1 || (codings == 1 && !iequals(coding, "chunked"))) {
     return HttpError{501, "bad_framing", "the only transfer coding is chunked"};
   }
-  if (request.headers.count("Content-Length") > 1) {
+  // Also a list of equal values: RFC 9112, 6.3 lets a server refuse it.
+  const bool is_list = request.headers.get("Content-Length").find(',') != std::string_view::npos;
+  if (request.headers.count("Content-Length") > 1 || is_list) {
     return HttpError{400, "bad_framing", "more than one Content-Length"};
   }
   return std::nullopt;
@@ -80,6 +82,10 @@ void choose_route(const HttpService& service, HttpRequest& request, HttpHeadVerd
   }
 }
 
+HttpError body_too_large(size_t bytes_max) {
+  return {413, "body_too_large", "the body is larger than " + std::to_string(bytes_max) + " bytes"};
+}
+
 std::optional<HttpError> check_body(const HttpHeadSource& head, const HttpRequest& request,
                                     HttpHeadVerdict& verdict) {
   const std::string_view expect = request.headers.get("Expect");
@@ -90,9 +96,7 @@ std::optional<HttpError> check_body(const HttpHeadSource& head, const HttpReques
     verdict.expects_continue = true;
   }
   if (head.has_body && head.content_length > verdict.body_bytes_max) {
-    return HttpError{
-        413, "body_too_large",
-        "the body is larger than " + std::to_string(verdict.body_bytes_max) + " bytes"};
+    return body_too_large(verdict.body_bytes_max);
   }
   return std::nullopt;
 }
@@ -121,6 +125,7 @@ HttpHeadVerdict check_http_head(const HttpService& service, const HttpHeadSource
   request.query = std::move(target->query);
   verdict.error = check_host(service, head, request, target->host);
   if (verdict.error) return verdict;
+  verdict.is_sound = true;
 
   choose_route(service, request, verdict);
   if (verdict.error) return verdict;
@@ -133,9 +138,14 @@ HttpHeadVerdict check_http_head(const HttpService& service, const HttpHeadSource
   return verdict;
 }
 
-HttpError http_parse_error(std::string_view reason, bool too_large) {
-  if (too_large) {
-    return {431, "header_too_large", "the header is larger than this server allows"};
+HttpError http_parse_error(HttpParseFault fault, std::string_view reason, size_t body_bytes_max) {
+  switch (fault) {
+    case HttpParseFault::kHeaderTooLarge:
+      return {431, "header_too_large", "the header is larger than this server allows"};
+    case HttpParseFault::kBodyTooLarge:
+      return body_too_large(body_bytes_max);
+    case HttpParseFault::kMalformed:
+      break;
   }
   return {400, "malformed", "this is not HTTP/1.1: " + std::string(reason)};
 }

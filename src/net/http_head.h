@@ -23,6 +23,8 @@ struct HttpHeadVerdict {
   const HttpHandler* handler = nullptr;
   size_t body_bytes_max = 0;
   bool expects_continue = false;
+  // Framing, target and host are beyond doubt: a refusal need not end the connection.
+  bool is_sound = false;
 };
 
 // Completes the request from its method, target and headers, and judges it.
@@ -30,6 +32,7 @@ HttpHeadVerdict check_http_head(const HttpService& service, const HttpHeadSource
                                 HttpRequest& request);
 
 // The answer to what the parser refused.
-HttpError http_parse_error(std::string_view reason, bool too_large);
+enum class HttpParseFault : uint8_t { kMalformed, kHeaderTooLarge, kBodyTooLarge };
+HttpError http_parse_error(HttpParseFault fault, std::string_view reason, size_t body_bytes_max);
 
 }  // namespace assay

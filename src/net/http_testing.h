@@ -176,6 +176,10 @@ class Signal {
     return changed_.wait_for(lock, std::chrono::milliseconds(kTestTimeoutMs),
                              [this] { return is_set_; });
   }
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    is_set_ = false;
+  }
   bool is_set() const {
     const std::lock_guard lock(mutex_);
     return is_set_;

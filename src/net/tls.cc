@@ -63,6 +63,8 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const TlsOptions& options
   if (!is_set) return internal_error("OpenSSL does not know the versions or ciphers asked for");
   SSL_CTX_set_options(
       native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  // A key with a pass phrase is refused instead of asked for on the terminal.
+  SSL_CTX_set_default_passwd_cb(native, [](char*, int, int, void*) { return 0; });
   // Releases the record buffers of idle connections, some 34 KiB each.
   SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
   ASSAY_RETURN_IF_ERROR(load_files(*context, options));
