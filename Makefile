@@ -9,13 +9,14 @@ MINUTES ?= 10
 KILLS ?=
 SEED ?= 1
 DEVIATIONS ?= 5
+NODES ?= 7
 
 # tsan cannot place its shadow memory under the widest address randomisation; where the personality
 # may be changed, its programs run without.
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim small-world mutation-board soak clean
+.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim small-world crash-points mutation-board soak clean
 .NOTPARALLEL:
 
 help: ## This list
@@ -96,6 +97,11 @@ small-world: setup ## Explore every pattern of a small consensus with up to DEVI
 	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target probft-sim
 	@build/bin/probft-sim --small-world $(DEVIATIONS)
+
+crash-points: setup ## Stop each of NODES=7 validators at each of its writes, in every way
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target probft-sim
+	@build/bin/probft-sim --crash-points $(NODES)
 
 mutation-board: setup ## Build mistakes into consensus, one at a time: the simulator finds each
 	@cmake --preset release --log-level=WARNING >/dev/null

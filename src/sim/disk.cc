@@ -7,16 +7,8 @@
 namespace assay::sim {
 namespace {
 
-// FNV-1a, eight bytes at a time: what the damage of this disk cannot hit by accident.
-uint64_t checksum_of(ByteSpan bytes) {
-  constexpr uint64_t kPrime = 0x100000001b3u;
-  uint64_t hash = 0xcbf29ce484222325u ^ bytes.size();
-  size_t at = 0;
-  for (; at + 8 <= bytes.size(); at += 8) {
-    hash = (hash ^ load_le<uint64_t>(bytes.data() + at)) * kPrime;
-  }
-  for (; at < bytes.size(); ++at) hash = (hash ^ bytes[at]) * kPrime;
-  return hash;
+bft::Height height_of(const bft::LogRecord& record) {
+  return bft::decode_decided(record.body).value().block.header.height;
 }
 
 }  // namespace
@@ -28,19 +20,45 @@ Digest next_root(const Digest& root, ByteSpan payload) {
   return sha256(bytes);
 }
 
-void Disk::write(const bft::Persist& persist) {
-  ASSAY_CHECK(persist.seq > seq_);
-  seq_ = persist.seq;
-  unsynced_.push_back({persist.kind, persist.seq, persist.record, 0});
+Disk::Disk(const bft::Chain& genesis, const PublicKey& own) : genesis_(genesis), own_(own) {
+  bft::LogEnd end;
+  files_.log = bft::begin_log(genesis_.id(), 0, end);
+  files_.sign_state = bft::first_sign_file(genesis_, own_);
+  image_ = files_.log;
 }
 
-void Disk::make_durable(Record record) {
-  if (record.kind == bft::RecordKind::kSignState) {
-    sign_state_ = std::move(record.bytes);
+void Disk::replace_files(bft::StoredFiles files) {
+  ASSAY_CHECK(!is_up_);
+  files_ = std::move(files);
+}
+
+bft::StoredFiles Disk::encode_files() const {
+  bft::StoredFiles files;
+  bft::LogEnd end;
+  files.log = bft::begin_log(genesis_.id(), dropped_, end);
+  for (const bft::LogRecord& record : records_) bft::append_record(*files.log, record, end);
+  bft::SignFile sign = sign_;
+  if (sign_state_) sign.state = bft::SignState::decode(*sign_state_).value();
+  files.sign_state = bft::encode_sign_file(sign);
+  return files;
+}
+
+void Disk::write(const bft::Persist& persist) {
+  ASSAY_CHECK(is_up_ && persist.seq > seq_);
+  seq_ = persist.seq;
+  unsynced_.push_back({persist.kind, persist.seq, persist.record});
+}
+
+void Disk::make_durable(Write write) {
+  if (write.kind != bft::RecordKind::kSignState) {
+    records_.push_back({static_cast<bft::LogKind>(write.kind), std::move(write.bytes)});
     return;
   }
-  record.checksum = checksum_of(record.bytes);
-  log_.push_back(std::move(record));
+  // The file first, then its mark.
+  sign_state_ = std::move(write.bytes);
+  ++sign_.generation;
+  sign_.log_records = dropped_ + records_.size();
+  records_.push_back(bft::signed_mark(sign_.generation));
 }
 
 void Disk::sync(uint64_t seq) {
@@ -55,112 +73,92 @@ void Disk::crash(const Loss& loss) {
     make_durable(std::move(unsynced_.front()));
     unsynced_.pop_front();
   }
-  if (!unsynced_.empty() && loss.tail != Tail::kLost &&
-      unsynced_.front().kind != bft::RecordKind::kSignState && !unsynced_.front().bytes.empty()) {
-    Record record = std::move(unsynced_.front());
-    record.checksum = checksum_of(record.bytes);
-    const size_t at = loss.salt % record.bytes.size();
+  const size_t sound = encode_files().log->size();
+  if (!unsynced_.empty() && loss.tail != Tail::kLost) make_durable(std::move(unsynced_.front()));
+  files_ = encode_files();
+  is_up_ = false;
+  if (const size_t last = files_.log->size() - sound; last > 0) {
+    const size_t at = sound + loss.salt % last;
     if (loss.tail == Tail::kTorn) {
-      record.bytes.resize(at);
+      files_.log->resize(at);
     } else {
-      record.bytes[at] ^= static_cast<uint8_t>(1 + (loss.salt >> 32) % 255);
+      (*files_.log)[at] ^= static_cast<uint8_t>(1 + (loss.salt >> 32) % 255);
     }
-    log_.push_back(std::move(record));
   }
   unsynced_.clear();
   seq_ = 0;  // the next incarnation counts anew
 }
 
-Result<Disk::Image> Disk::restore(const bft::Chain& genesis, const bft::Keys& keys,
-                                  const RestoreOptions& options) {
-  if (!log_.empty() && checksum_of(log_.back().bytes) != log_.back().checksum) log_.pop_back();
-  Image image{{genesis, {}, {}, {}, 0}, {}};
-  bft::Restored& restored = image.restored;
-  std::vector<bft::DecidedBlock> blocks;
-  for (const Record& record : log_) {
-    if (checksum_of(record.bytes) != record.checksum) return data_loss("damage within the log");
-    if (record.kind == bft::RecordKind::kBlock) {
-      ASSAY_ASSIGN_OR_RETURN(bft::DecidedBlock block, bft::decode_decided(record.bytes));
-      blocks.push_back(std::move(block));
-    } else if (record.kind == bft::RecordKind::kCheckpoint) {
-      ASSAY_ASSIGN_OR_RETURN(const bft::CheckpointFetched checkpoint,
-                             bft::decode_checkpoint(record.bytes));
-      ASSAY_ASSIGN_OR_RETURN(bft::Chain chain, bft::Chain::decode(checkpoint.chain));
-      if (chain.height() < restored.chain.height()) continue;
-      restored.chain = std::move(chain);
-      image.root = checkpoint.root;
-    }
-  }
-  for (const bft::DecidedBlock& block : blocks) {
-    const bft::Height height = block.block.header.height;
-    if (height <= restored.chain.height()) continue;
-    if (height != restored.chain.height() + 1) return data_loss("a block is missing in the log");
-    restored.chain.apply(keys, block.block);
+Result<Disk::Image> Disk::restore(const bft::Keys& keys, const RestoreOptions& options) {
+  ASSAY_ASSIGN_OR_RETURN(bft::Recovered recovered,
+                         bft::recover(genesis_, keys, files_,
+                                      {.own = own_,
+                                       .recent_blocks = options.recent_blocks,
+                                       .observe_until = options.observe_until,
+                                       .repairs_log = options.repairs_log}));
+  is_up_ = true;
+  dropped_ = recovered.log.dropped;
+  records_ = std::move(recovered.log.records);
+  sign_ = std::move(recovered.sign);
+  sign_state_.reset();
+  records_.push_back(bft::signed_mark(sign_.generation));
+  Image image = {std::move(recovered.restored), recovered.root};
+  for (const bft::DecidedBlock& block : recovered.blocks) {
     image.root = next_root(image.root, block.block.payload);
-  }
-  for (const Record& record : log_) {
-    if (record.kind != bft::RecordKind::kProposal) continue;
-    ASSAY_ASSIGN_OR_RETURN(bft::DecidedBlock proposal, bft::decode_decided(record.bytes));
-    bft::Block& block = proposal.block;
-    if (block.header.height == restored.chain.height() + 1) {
-      restored.proposals.push_back(std::move(block));
-    }
-  }
-  // Only an unbroken row up to the tip is of use to those who lag.
-  for (bft::DecidedBlock& block : blocks) {
-    if (block.block.header.height + options.recent_blocks <= restored.chain.height()) continue;
-    restored.recent.push_back(std::move(block));
-  }
-  if (!restored.recent.empty() &&
-      restored.recent.back().block.header.height != restored.chain.height()) {
-    restored.recent.clear();
-  }
-  if (sign_state_) {
-    ASSAY_ASSIGN_OR_RETURN(restored.sign_state, bft::SignState::decode(*sign_state_));
   }
   return image;
 }
 
 std::vector<bft::DecidedBlock> Disk::blocks(bft::Height from) const {
   std::vector<bft::DecidedBlock> out;
-  for (const Record& record : log_) {
-    if (record.kind != bft::RecordKind::kBlock || out.size() == bft::kBlocksMax) continue;
-    bft::DecidedBlock block = bft::decode_decided(record.bytes).value();
+  for (const bft::LogRecord& record : records_) {
+    if (record.kind != bft::LogKind::kBlock || out.size() == bft::kBlocksMax) continue;
+    bft::DecidedBlock block = bft::decode_decided(record.body).value();
     if (block.block.header.height == from + out.size()) out.push_back(std::move(block));
   }
   return out;
 }
 
 std::optional<bft::CheckpointFetched> Disk::checkpoint() const {
-  for (auto at = log_.rbegin(); at != log_.rend(); ++at) {
-    if (at->kind == bft::RecordKind::kCheckpoint) return bft::decode_checkpoint(at->bytes).value();
+  for (auto at = records_.rbegin(); at != records_.rend(); ++at) {
+    if (at->kind == bft::LogKind::kCheckpoint) return bft::decode_checkpoint(at->body).value();
   }
   return std::nullopt;
 }
 
 void Disk::prune(bft::Height keep) {
-  const auto checkpoint = std::find_if(log_.rbegin(), log_.rend(), [](const Record& record) {
-    return record.kind == bft::RecordKind::kCheckpoint;
-  });
-  if (checkpoint == log_.rend()) return;
-  const bft::CheckpointFetched newest = bft::decode_checkpoint(checkpoint->bytes).value();
-  const bft::Height height = bft::Chain::decode(newest.chain).value().height();
-  const uint64_t seq = checkpoint->seq;
-  const auto height_of = [](const Record& record) {
-    return bft::decode_decided(record.bytes).value().block.header.height;
-  };
+  const std::optional<bft::CheckpointFetched> newest = checkpoint();
+  if (!newest) return;
+  const bft::Height height = bft::Chain::decode(newest->chain).value().height();
   bft::Height newest_block = 0;
-  for (const Record& record : log_) {
-    if (record.kind == bft::RecordKind::kBlock) {
+  for (const bft::LogRecord& record : records_) {
+    if (record.kind == bft::LogKind::kBlock)
       newest_block = std::max(newest_block, height_of(record));
-    }
   }
-  std::erase_if(log_, [&](const Record& record) {
-    if (record.kind == bft::RecordKind::kCheckpoint) return record.seq != seq;
-    if (record.kind != bft::RecordKind::kBlock) return false;
-    const bft::Height at = height_of(record);
-    return at <= height && at + keep <= newest_block;
-  });
+  std::vector<bft::LogRecord> kept;
+  for (size_t i = 0; i < records_.size(); ++i) {
+    bft::LogRecord& record = records_[i];
+    const auto is_later_of_its_kind = [&](const bft::LogRecord& other) {
+      return other.kind == record.kind;
+    };
+    bool stays = true;
+    switch (record.kind) {
+      case bft::LogKind::kCheckpoint:
+      case bft::LogKind::kSigned:
+        stays = std::none_of(records_.begin() + static_cast<ptrdiff_t>(i) + 1, records_.end(),
+                             is_later_of_its_kind);
+        break;
+      case bft::LogKind::kProposal:
+        stays = height_of(record) > height;
+        break;
+      case bft::LogKind::kBlock:
+        stays = height_of(record) > height || height_of(record) + keep > newest_block;
+        break;
+    }
+    if (stays) kept.push_back(std::move(record));
+  }
+  dropped_ += records_.size() - kept.size();
+  records_ = std::move(kept);
 }
 
 }  // namespace assay::sim

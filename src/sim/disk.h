@@ -1,7 +1,6 @@
-// One validator's durable storage: a log of proposals, blocks and checkpoints, and beside it the
-// sign state, which is replaced as a whole. Writes become durable in their order; a crash keeps a
-// part of what was not synced, and may tear or damage the record after it. Restoring goes the way
-// the real node goes. Tested in disk_test.cc.
+// One validator's durable storage: the two files of bft/journal.h, byte for byte. Writes become
+// durable in their order; a crash keeps a part of what was not synced, and may tear or damage the
+// record after it. Restoring is bft::recover, as a real node does it. Tested in disk_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +8,24 @@
 #include <optional>
 #include <vector>
 
-#include "bft/core.h"
+#include "bft/recovery.h"
 
 namespace assay::sim {
 
 class Disk {
  public:
-  // Pre: seq rises (CHECK).
+  // As a new validator is set up, before it has ever started.
+  Disk(const bft::Chain& genesis, const PublicKey& own);
+
+  // Pre: it was restored since it stopped, and seq rises (CHECK).
   void write(const bft::Persist& persist);
   // Everything up to seq is durable.
   void sync(uint64_t seq);
   size_t unsynced() const { return unsynced_.size(); }
 
   // What a crash leaves of what was not synced: the first `kept` writes, and of the one after them
-  // a torn or damaged record, if it goes to the log.
+  // a torn or damaged record. Of a sign state that is the mark after it, or the file is not renamed
+  // yet.
   enum class Tail : uint8_t { kLost, kTorn, kFlipped };
   struct Loss {
     size_t kept = 0;
@@ -31,47 +34,56 @@ class Disk {
   };
   void crash(const Loss& loss);
 
-  // The whole log, but not the sign state, as it is now; and back to it.
-  void take_image() { image_ = log_; }
-  void restore_image() { log_ = image_; }
-  void lose_sign_state() { sign_state_.reset(); }
-  bool has_sign_state() const { return sign_state_.has_value(); }
+  // What lies there. To be changed only while the validator is down, as a new one is.
+  bft::StoredFiles files() const { return is_up_ ? encode_files() : files_; }
+  void replace_files(bft::StoredFiles files);
+  // The log, but not the sign state, as it is now; and back to it.
+  void take_image() { image_ = files().log; }
+  void restore_image() { replace_files({image_, files_.sign_state}); }
+  void lose_sign_state() { replace_files({files_.log, std::nullopt}); }
 
-  // What lies on the disk after a restart; what is torn at the end of the log is cut off. `genesis`
-  // is the chain before the first block. root: of the application's state at the chain's tip.
-  // Errors: DATA_LOSS.
+  // After a restart. Errors: as bft::recover.
   struct Image {
     bft::Restored restored;
-    Digest root{};
+    Digest root{};  // of the application's state at the chain's tip
   };
   struct RestoreOptions {
     size_t recent_blocks = 0;
+    std::optional<bft::Height> observe_until;
+    bool repairs_log = false;
   };
-  Result<Image> restore(const bft::Chain& genesis, const bft::Keys& keys,
-                        const RestoreOptions& options);
+  Result<Image> restore(const bft::Keys& keys, const RestoreOptions& options);
 
   // Blocks in a row from this height on, at most kBlocksMax; nothing when the first is not there.
   std::vector<bft::DecidedBlock> blocks(bft::Height from) const;
   // The newest one.
   std::optional<bft::CheckpointFetched> checkpoint() const;
-  // Drops older checkpoints, and the blocks below the newest one that are further down than `keep`
-  // from the newest block: those nobody asks for without asking for a checkpoint.
+  // Writes the log anew without what nobody needs: older checkpoints and proposals, and the blocks
+  // below the newest checkpoint that are further down than `keep` from the newest block. Those
+  // nobody asks for without asking for a checkpoint.
   void prune(bft::Height keep);
 
  private:
-  struct Record {
+  struct Write {
     bft::RecordKind kind = bft::RecordKind::kSignState;
     uint64_t seq = 0;
     Bytes bytes;
-    uint64_t checksum = 0;
   };
 
-  void make_durable(Record record);
+  void make_durable(Write write);
+  bft::StoredFiles encode_files() const;
 
-  std::vector<Record> log_;
-  std::vector<Record> image_;
-  std::optional<Bytes> sign_state_;
-  std::deque<Record> unsynced_;
+  bft::Chain genesis_;
+  PublicKey own_;
+  // While it is down: the bytes. While it is up they would be what encode_files makes of the rest.
+  bool is_up_ = false;
+  bft::StoredFiles files_;
+  std::optional<Bytes> image_;
+  uint64_t dropped_ = 0;
+  std::vector<bft::LogRecord> records_;
+  bft::SignFile sign_;               // but for its state, if there is a newer one
+  std::optional<Bytes> sign_state_;  // encoded
+  std::deque<Write> unsynced_;
   uint64_t seq_ = 0;
 };
 

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, kFaultKinds> kNames = {
     "loss", "duplicate", "delay-spikes", "partition", "isolate-leader", "isolate-decider",
     "lose-commits", "clock-skew", "pause", "slow-node", "crash", "crash-at-persist",
     "restart-all", "old-image", "sign-state-lost", "set-change", "transaction-flood",
-    "bad-transaction", "silence", "withhold", "equivocate", "double-vote", "amnesia",
+    "bad-transaction", "clock-jump", "silence", "withhold", "equivocate", "double-vote", "amnesia",
     "forged-prepared", "lying-leader", "replay", "garbage", "forged-votes", "out-of-sample",
     "delay", "forged-evidence", "evidence-storm", "vote-flood", "forged-blocks", "view-jump",
     "twins"};
@@ -59,7 +59,7 @@ class Draw {
     Prng prng = stream(seed_, 2);
     if (draw_chance(prng, 7)) return;  // nothing at all
     const uint64_t percent = draw_between(prng, 5, 40);
-    for (size_t kind = 0; kind <= static_cast<size_t>(Fault::kBadTransaction); ++kind) {
+    for (size_t kind = 0; kind <= static_cast<size_t>(Fault::kClockJump); ++kind) {
       const auto fault = static_cast<Fault>(kind);
       const bool is_drawn = draw_chance(prng, percent);
       if (is_drawn) draw_fault(fault);
@@ -159,6 +159,9 @@ class Draw {
         break;
       case Fault::kSlowNode:
         action.amount = draw_between(prng, 20, 150);
+        break;
+      case Fault::kClockJump:
+        action.amount %= 1000;
         break;
       case Fault::kCrash:
       case Fault::kCrashAtPersist:

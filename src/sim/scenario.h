@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "bft/core.h"
+#include "sim/disk.h"
 
 namespace assay::sim {
 
-// What can go wrong. Down to kBadTransaction: the surroundings of correct validators; from there on
+// What can go wrong. Down to kClockJump: the surroundings of correct validators; from there on
 // what Byzantine ones do (adversary.h).
 enum class Fault : uint8_t {
   kLoss,         // amount: permille of the messages
@@ -36,6 +37,7 @@ enum class Fault : uint8_t {
   kSetChange,      // amount: salt of the change
   kTransactionFlood,
   kBadTransaction,  // amount: salt; clients submit changes and evidence that do not hold
+  kClockJump,       // amount: odd, the clock goes ahead, and timers fire; even, so many ms back
 
   kSilence,
   kWithhold,    // does not propose, whatever its VRF output
@@ -60,12 +62,29 @@ constexpr size_t kFaultKinds = static_cast<size_t>(Fault::kTwins) + 1;
 std::string_view fault_name(Fault fault);
 inline bool is_attack(Fault fault) { return fault >= Fault::kSilence; }
 
+// Where a validator stops, and what its disk keeps of the writes that were not synced.
+struct CrashAtWrite {
+  enum When : uint8_t {
+    kNotDurable,   // the write is begun
+    kDurable,      // and synced, but nothing that follows has happened
+    kWithEffects,  // all that follows in the step has happened that need not wait for it
+  };
+  uint64_t write = 1;  // the first one is 1
+  When when = kNotDurable;
+  // The newest so many of the writes that were not synced are lost, and of the first of these is
+  // left what the tail says; nothing: drawn from the salt.
+  std::optional<size_t> loses;
+  Disk::Tail tail = Disk::Tail::kLost;
+  uint64_t salt = 0;
+};
+
 struct Action {
   Fault fault = Fault::kLoss;
   size_t target = 0;  // identity
   uint64_t at_ms = 0;
   uint64_t for_ms = 0;
   uint64_t amount = 0;
+  std::optional<CrashAtWrite> crash;  // kCrashAtPersist: this one; else drawn from the amount
 };
 std::string to_text(const Action& action);
 

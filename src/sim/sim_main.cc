@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "sim/crash_points.h"
 #include "sim/minimise.h"
 #include "sim/scenario.h"
 #include "sim/small_world.h"
@@ -24,6 +25,7 @@ constexpr const char* kUsage =
     "           [--beyond] [--keep PLACES] [--trace] [--no-minimise] [--list]\n"
     "           [--keep-going] [--jobs N]\n"
     "probft-sim --small-world DEVIATIONS [--heights H] [--views V]\n"
+    "probft-sim --crash-points N\n"
     "  Runs the schedules of seeds S, S + 1, ... A schedule is drawn whole from its seed.\n"
     "  --nodes N      validators; by default drawn from 4, 7, 10, 13 and 5, 6, 8, 9\n"
     "  --heights H    faults end when H - 3 heights are decided\n"
@@ -32,6 +34,7 @@ constexpr const char* kUsage =
     "  --keep 0,3,7   of what goes wrong only these, by their place in --list; or: none\n"
     "  --jobs N       threads; the outcome does not depend on it\n"
     "  --small-world  explores every pattern of four validators with so many deviations\n"
+    "  --crash-points stops each of N validators at each of its writes, in every way\n"
     "  --trace        print what happens\n"
     "  --keep-going   print every schedule that fails instead of stopping at the first\n";
 
@@ -45,6 +48,7 @@ struct Arguments {
   bool minimises = true;
   bool lists = false;
   std::optional<SmallWorldOptions> small_world;
+  size_t crash_points = 0;  // validators
   bft::View views = 3;
   bool keeps_going = false;
 };
@@ -89,6 +93,7 @@ bool parse_arguments(const std::vector<std::string_view>& words, Arguments& argu
       if (word == "--seed") fits = parse(value, arguments.seed);
       if (word == "--schedules") fits = has_schedules = parse(value, arguments.schedules);
       if (word == "--jobs") fits = parse(value, arguments.jobs) && arguments.jobs > 0;
+      if (word == "--crash-points") fits = parse(value, arguments.crash_points);
       if (word == "--views") fits = parse(value, arguments.views);
       if (word == "--small-world") {
         fits = parse(value, arguments.small_world.emplace().deviations_max);
@@ -227,7 +232,24 @@ int run_small_world(const Arguments& arguments) {
   return holds ? 0 : 1;
 }
 
+int run_crash_points(size_t nodes) {
+  const double begin = monotonic_clock().seconds();
+  const CrashPointsResult result = crash_at_every_write(nodes);
+  std::printf(
+      "%zu validators: %llu writes, a crash at each in %zu ways: %llu runs, %llu heights, %llu "
+      "view "
+      "changes, %.1f s: %s\n",
+      nodes, static_cast<unsigned long long>(result.writes), kCrashWays,
+      static_cast<unsigned long long>(result.cases),
+      static_cast<unsigned long long>(result.totals.heights),
+      static_cast<unsigned long long>(result.totals.view_changes),
+      monotonic_clock().seconds() - begin,
+      result.violation ? result.violation->c_str() : "no violation");
+  return result.violation ? 1 : 0;
+}
+
 int run(const Arguments& arguments) {
+  if (arguments.crash_points > 0) return run_crash_points(arguments.crash_points);
   if (arguments.small_world) return run_small_world(arguments);
   // Small enough to stop in time, large enough to keep all threads busy.
   const size_t batch_max = arguments.jobs == 1 ? 1 : 64 * arguments.jobs;

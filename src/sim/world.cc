@@ -73,6 +73,7 @@ World::World(const Scenario& scenario)
     slots_of_[slot.identity].push_back(i);
     slot.is_byzantine = scenario_.is_byzantine(slot.identity);
     slot.keys = std::make_unique<SimKeys>(registry_, slot.identity);
+    slot.disk.emplace(*genesis_, registry_.validator(slot.identity).key);
     if (!slot.is_byzantine) continue;
     slot.adversary = std::make_unique<Adversary>(registry_, slot.identity, scenario_.byzantine,
                                                  scenario_.seed ^ (0x626164 + i));
@@ -167,6 +168,8 @@ void World::handle(const Event& event) {
     Event later = event;
     later.at_ms = slot.paused_until_ms;
     later.order = order_++;
+    std::replace(slot.timers.begin(), slot.timers.end(), std::pair(event.order, event.argument),
+                 std::pair(later.order, event.argument));
     events_.push(later);
     return;
   }
@@ -179,7 +182,7 @@ void World::handle(const Event& event) {
       break;
     }
     case EventKind::kTimer:
-      if (is_heard) step(event.slot, bft::TimerFired{event.argument});
+      if (is_heard) fire(event);
       break;
     case EventKind::kSynced:
       if (is_heard) synced(event.slot, event.argument);
@@ -201,15 +204,29 @@ void World::handle(const Event& event) {
   }
 }
 
+void World::fire(const Event& event) {
+  Slot& slot = slots_[event.slot];
+  const auto timer =
+      std::find(slot.timers.begin(), slot.timers.end(), std::pair(event.order, event.argument));
+  if (timer == slot.timers.end()) return;  // it has fired when the clock went ahead
+  if (slot.timers_held_until_ms > now_ms_) {
+    Event later = event;
+    later.at_ms = slot.timers_held_until_ms;
+    timer->first = later.order = order_++;
+    events_.push(later);
+    return;
+  }
+  slot.timers.erase(timer);
+  step(event.slot, bft::TimerFired{event.argument});
+}
+
 void World::boot(size_t at) {
   Slot& slot = slots_[at];
-  auto image =
-      slot.disk.restore(*genesis_, *slot.keys, {.recent_blocks = scenario_.settings.recent_blocks});
+  auto image = restore(at);
   if (!image.ok()) return checker_->fail("durability", image.status().message());
   bft::Restored& restored = image->restored;
-  restored.observe_until = slot.observe_until;
   const bft::Height height = restored.chain.height();
-  if (height < slot.durable_height && is_correct(at)) {
+  if (height < slot.durable_height && is_correct(at) && forgiven_ != at) {
     checker_->fail("durability", "validator " + std::to_string(slot.identity) +
                                      " has lost heights above " + std::to_string(height));
   }
@@ -217,6 +234,8 @@ void World::boot(size_t at) {
   slot.root_height = height;
   slot.root = image->root;
   slot.roots_asked.clear();
+  slot.timers.clear();
+  slot.timers_held_until_ms = 0;
   slot.written_seq = slot.durable_seq = slot.sync_done_ms = 0;
   slot.seen_height = height;
   slot.seen_view = 0;
@@ -261,18 +280,17 @@ void World::look_at(size_t at) {
 
 void World::carry_out(size_t at, bft::Effects effects) {
   Slot& slot = slots_[at];
-  bool crashes = false;
+  std::optional<CrashAtWrite> crash_here;
   for (bft::Effect& effect : effects) {
     if (const auto* persist = std::get_if<bft::Persist>(&effect)) {
       write(at, *persist);
-      if (!slot.crash_at_write || --*slot.crash_at_write > 0) continue;
+      if (!slot.crash_at_write || --slot.crash_at_write->write > 0) continue;
       // The validator stops here: before the write is durable, after it, or with all that follows.
+      crash_here = slot.crash_at_write;
       slot.crash_at_write.reset();
       count(Fault::kCrashAtPersist);
-      crashes = true;
-      const uint64_t where = slot.crash_amount % 3;
-      if (where == 1) slot.disk.sync(persist->seq);
-      if (where != 2) break;
+      if (crash_here->when == CrashAtWrite::kDurable) slot.disk->sync(persist->seq);
+      if (crash_here->when != CrashAtWrite::kWithEffects) break;
       continue;
     }
     uint64_t after_seq = 0;
@@ -287,15 +305,21 @@ void World::carry_out(size_t at, bft::Effects effects) {
       release(at, std::move(effect));
     }
   }
-  if (crashes) crash(at, slot.crash_amount, slot.crash_for_ms);
+  if (!crash_here) return;
+  const CrashAtWrite& c = *crash_here;
+  const size_t unsynced = slot.disk->unsynced();
+  crash(at,
+        c.loses ? Disk::Loss{unsynced - std::min<size_t>(unsynced, *c.loses), c.tail, c.salt}
+                : draw_loss(at, c.salt),
+        slot.crash_for_ms);
 }
 
 void World::write(size_t at, const bft::Persist& persist) {
   Slot& slot = slots_[at];
-  slot.disk.write(persist);
+  slot.disk->write(persist);
   ++slot.writes;
   if (!scenario_.is_disk_slow) {
-    slot.disk.sync(persist.seq);
+    slot.disk->sync(persist.seq);
     slot.durable_seq = persist.seq;
   } else {
     // One after the other, now and then a slow one.
@@ -304,13 +328,13 @@ void World::write(size_t at, const bft::Persist& persist) {
     push(slot.sync_done_ms, EventKind::kSynced, at, persist.seq);
   }
   if (persist.kind == bft::RecordKind::kCheckpoint && scenario_.prunes) {
-    slot.disk.prune(scenario_.settings.checkpoint_blocks);
+    slot.disk->prune(scenario_.settings.checkpoint_blocks);
   }
 }
 
 void World::synced(size_t at, uint64_t seq) {
   Slot& slot = slots_[at];
-  slot.disk.sync(seq);
+  slot.disk->sync(seq);
   slot.durable_seq = std::max(slot.durable_seq, seq);
   std::vector<Waiting> waiting;
   waiting.swap(slot.waiting);
@@ -329,6 +353,7 @@ void World::release(size_t at, bft::Effect effect) {
     transmit(at, send->to, std::make_shared<const Bytes>(std::move(send->bytes)));
   } else if (const auto* timer = std::get_if<bft::SetTimer>(&effect)) {
     const uint64_t delay = std::max<uint64_t>(1, timer->delay_ms * slot.skew_permille / 1000);
+    slot.timers.emplace_back(order_, timer->id);
     push(now_ms_ + delay, EventKind::kTimer, at, timer->id);
   } else if (const auto* block = std::get_if<bft::Deliver>(&effect)) {
     deliver(at, *block);
@@ -432,7 +457,7 @@ void World::compute_state(size_t at, bft::Height height) {
 }
 
 void World::serve_blocks(size_t at, const bft::ServeBlocks& serve) {
-  bft::BlocksMessage message{slots_[at].disk.blocks(serve.from)};
+  bft::BlocksMessage message{slots_[at].disk->blocks(serve.from)};
   if (message.blocks.empty()) return;
   transmit(at, serve.to, std::make_shared<const Bytes>(bft::encode_message(message)));
 }
@@ -442,7 +467,7 @@ void World::fetch_checkpoint(size_t at, size_t from) {
   slot.is_fetching = false;
   const Slot& peer = slots_[slots_of_[from].front()];
   if (!peer.core) return;
-  std::optional<bft::CheckpointFetched> checkpoint = peer.disk.checkpoint();
+  std::optional<bft::CheckpointFetched> checkpoint = peer.disk->checkpoint();
   if (peer.adversary && peer.adversary->does(Fault::kForgedBlocks)) {
     checkpoint = peer.adversary->forge_checkpoint(*peer.core);
   }

@@ -52,9 +52,22 @@ class World {
   using Trace = std::function<void(const std::string&)>;
   void set_trace(Trace trace) { trace_ = std::move(trace); }
 
+  // Called before a validator that stopped starts again: what becomes of its files meanwhile. Where
+  // it then refuses to start, its operator has the log repaired, or moves it away, or has it
+  // observe.
+  using AtRestart = std::function<void(size_t slot, Disk& disk)>;
+  void set_at_restart(AtRestart at_restart) { at_restart_ = std::move(at_restart); }
+  const std::vector<std::string>& refusals() const { return refusals_; }
+  // Its files are changed on purpose: that it starts again below what it had decided is no loss.
+  void forgive_lost_heights(size_t slot) { forgiven_ = slot; }
+
   // To the end of the schedule, or to the first violation.
   std::optional<Violation> run();
   const Totals& totals() const { return totals_; }
+  const KeyRegistry& registry() const { return registry_; }
+  const Disk& disk(size_t slot) const { return *slots_[slot].disk; }
+  // By this validator, over all its lives.
+  uint64_t writes(size_t slot) const { return slots_[slot].writes; }
 
  private:
   enum class EventKind : uint8_t {
@@ -97,22 +110,23 @@ class World {
     std::unique_ptr<SimKeys> keys;
     std::unique_ptr<bft::Core> core;  // nothing while it is down
     std::unique_ptr<Adversary> adversary;
-    Disk disk;
+    std::optional<Disk> disk;
     uint32_t incarnation = 0;
     uint64_t written_seq = 0;
     uint64_t durable_seq = 0;
     uint64_t sync_done_ms = 0;
     std::vector<Waiting> waiting;
     uint64_t skew_permille = 1000;
+    std::vector<std::pair<uint64_t, uint64_t>> timers;  // that run: event's order, id
+    uint64_t timers_held_until_ms = 0;                  // the clock went back
     uint64_t paused_until_ms = 0;
-    uint64_t writes = 0;                     // over all incarnations
-    std::optional<uint64_t> crash_at_write;  // countdown
-    uint64_t crash_amount = 0;
+    uint64_t writes = 0;                         // over all incarnations
+    std::optional<CrashAtWrite> crash_at_write;  // its write counts down
     uint64_t crash_for_ms = 0;
     bft::Height seen_height = 0;
     bft::View seen_view = 0;
-    bft::Height durable_height = 0;  // delivered
-    bft::Height observe_until = 0;
+    bft::Height durable_height = 0;            // delivered
+    std::optional<bft::Height> observe_until;  // told at the next start
     bool is_fetching = false;
     bft::Height root_height = 0;  // of the application's state
     Digest root{};
@@ -123,6 +137,7 @@ class World {
   void push(uint64_t at_ms, EventKind kind, size_t slot, uint64_t argument);
   void boot(size_t slot);
   void handle(const Event& event);
+  void fire(const Event& event);
   void step(size_t slot, const bft::Input& input);
   void look_at(size_t slot);
   void carry_out(size_t slot, bft::Effects effects);
@@ -146,6 +161,9 @@ class World {
   void begin(size_t place);  // of the action
   void end(size_t place);
   void crash(size_t slot, uint64_t amount, uint64_t for_ms);
+  void crash(size_t slot, const Disk::Loss& loss, uint64_t for_ms);
+  Disk::Loss draw_loss(size_t slot, uint64_t amount) const;
+  Result<Disk::Image> restore(size_t slot);
   void restart(size_t slot);
   void cut_in_two(size_t place);
   void isolate_leader(size_t place);
@@ -153,6 +171,7 @@ class World {
   void change_set(uint64_t salt);
   void submit_bad(uint64_t salt);
   void flood(size_t slot);
+  void jump_clock(size_t slot, uint64_t amount);
   void heal();
   uint64_t liveness_bound_ms() const;
   void check_liveness();
@@ -186,6 +205,9 @@ class World {
   bft::Height target_ = 0;
   Totals totals_;
   Trace trace_;
+  AtRestart at_restart_;
+  std::vector<std::string> refusals_;
+  std::optional<size_t> forgiven_;
 };
 
 }  // namespace assay::sim

@@ -10,6 +10,15 @@ namespace {
 constexpr size_t kFloodTransactions = 120;
 constexpr uint64_t kFaultlessMs = 2000;  // of a world that need not go on, after it has healed
 
+// At one of the next writes.
+CrashAtWrite drawn_crash(uint64_t amount) {
+  constexpr uint64_t kWrites = 24;
+  constexpr CrashAtWrite::When kWhen[] = {CrashAtWrite::kNotDurable, CrashAtWrite::kDurable,
+                                          CrashAtWrite::kWithEffects};
+  const uint64_t rest = amount / kWrites;
+  return {.write = 1 + amount % kWrites, .when = kWhen[rest % 3], .salt = rest};
+}
+
 }  // namespace
 
 void World::begin(size_t place) {
@@ -46,8 +55,7 @@ void World::begin(size_t place) {
       count(Fault::kCrash);
       return crash(action.target, action.amount, action.for_ms);
     case Fault::kCrashAtPersist:
-      slot.crash_at_write = 1 + action.amount % 24;
-      slot.crash_amount = action.amount / 24;
+      slot.crash_at_write = action.crash ? *action.crash : drawn_crash(action.amount);
       slot.crash_for_ms = action.for_ms;
       return;
     case Fault::kRestartAll:
@@ -57,13 +65,13 @@ void World::begin(size_t place) {
       }
       return;
     case Fault::kOldImage:
-      return slot.disk.take_image();
+      return slot.disk->take_image();
     case Fault::kSignStateLost:
       count(Fault::kSignStateLost);
       crash(action.target, action.amount, action.for_ms);
-      slot.disk.lose_sign_state();
+      slot.disk->lose_sign_state();
       // Whoever starts it again sees how far the others are.
-      slot.observe_until = std::max(slot.observe_until, checker_->chain().height() + 2);
+      slot.observe_until = checker_->chain().height() + 2;
       return;
     case Fault::kSetChange:
       return change_set(action.amount);
@@ -71,6 +79,8 @@ void World::begin(size_t place) {
       return flood(action.target);
     case Fault::kBadTransaction:
       return submit_bad(action.amount);
+    case Fault::kClockJump:
+      return jump_clock(action.target, action.amount);
     case Fault::kTwins:
       return count(Fault::kTwins);
     default:
@@ -99,7 +109,7 @@ void World::end(size_t place) {
     case Fault::kOldImage:
       count(Fault::kOldImage);
       crash(action.target, action.amount, action.for_ms);
-      slots_[action.target].disk.restore_image();
+      slots_[action.target].disk->restore_image();
       slots_[action.target].durable_height = 0;
       return;
     default:
@@ -108,6 +118,16 @@ void World::end(size_t place) {
 }
 
 void World::crash(size_t at, uint64_t amount, uint64_t for_ms) {
+  crash(at, draw_loss(at, amount), for_ms);
+}
+
+Disk::Loss World::draw_loss(size_t at, uint64_t amount) const {
+  return {.kept = amount % (slots_[at].disk->unsynced() + 1),
+          .tail = static_cast<Disk::Tail>((amount >> 8) % 3),
+          .salt = amount >> 16};
+}
+
+void World::crash(size_t at, const Disk::Loss& loss, uint64_t for_ms) {
   Slot& slot = slots_[at];
   if (!slot.core) return;
   if (trace_) trace("slot " + std::to_string(at) + " stops");
@@ -115,15 +135,43 @@ void World::crash(size_t at, uint64_t amount, uint64_t for_ms) {
   totals_.messages_dropped += slot.core->status().messages_dropped;
   slot.core.reset();
   slot.waiting.clear();
-  slot.disk.crash({.kept = amount % (slot.disk.unsynced() + 1),
-                   .tail = static_cast<Disk::Tail>((amount >> 8) % 3),
-                   .salt = amount >> 16});
+  slot.disk->crash(loss);
   ++slot.incarnation;
   push(now_ms_ + for_ms, EventKind::kRestart, at, 0);
 }
 
+// With an operator who does what a refusal asks for.
+Result<Disk::Image> World::restore(size_t at) {
+  Slot& slot = slots_[at];
+  Disk::RestoreOptions options = {.recent_blocks = scenario_.settings.recent_blocks,
+                                  .observe_until = slot.observe_until};
+  slot.observe_until.reset();
+  auto image = slot.disk->restore(*slot.keys, options);
+  if (!at_restart_) return image;
+  const auto again = [&] {
+    if (image.ok()) return false;
+    const std::string& why = image.status().message();
+    if (refusals_.empty() || refusals_.back() != why) refusals_.push_back(why);
+    return true;
+  };
+  if (again()) {
+    options.repairs_log = true;
+    image = slot.disk->restore(*slot.keys, options);
+  }
+  if (again() && slot.disk->files().sign_state && image.status().code() == Code::kDataLoss) {
+    slot.disk->replace_files({std::nullopt, slot.disk->files().sign_state});
+    image = slot.disk->restore(*slot.keys, options);
+  }
+  if (again()) {
+    options.observe_until = checker_->chain().height() + 2;
+    image = slot.disk->restore(*slot.keys, options);
+  }
+  return image;
+}
+
 void World::restart(size_t at) {
   if (trace_) trace("slot " + std::to_string(at) + " starts");
+  if (at_restart_) at_restart_(at, *slots_[at].disk);
   boot(at);
 }
 
@@ -254,6 +302,22 @@ void World::flood(size_t target) {
   count(Fault::kTransactionFlood);
 }
 
+void World::jump_clock(size_t at, uint64_t amount) {
+  Slot& slot = slots_[at];
+  if (!slot.core) return;
+  count(Fault::kClockJump);
+  if (amount % 2 == 0) {
+    slot.timers_held_until_ms = now_ms_ + amount;
+    return;
+  }
+  std::vector<std::pair<uint64_t, uint64_t>> due;
+  due.swap(slot.timers);
+  const uint32_t incarnation = slot.incarnation;
+  for (const auto& [order, id] : due) {
+    if (slot.core && slot.incarnation == incarnation) step(at, bft::TimerFired{id});
+  }
+}
+
 // The faults of the surroundings end; Byzantine validators go on.
 void World::heal() {
   if (is_healed_) return;
@@ -264,6 +328,7 @@ void World::heal() {
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     slot.paused_until_ms = 0;
+    slot.timers_held_until_ms = 0;
     slot.crash_at_write.reset();
     if (is_correct(i)) target_ = std::max(target_, slot.seen_height + 3);
     if (!slot.core) push(now_ms_, EventKind::kRestart, i, 0);
