@@ -135,6 +135,21 @@ bool is_control(uint32_t c) {
   return kind >= UTF8PROC_CATEGORY_CC && kind <= UTF8PROC_CATEGORY_CO;
 }
 
+bool is_assigned(uint32_t c) { return category(c) != UTF8PROC_CATEGORY_CN; }
+
+bool is_cased(uint32_t c) {
+  const auto kind = category(c);
+  return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LT;
+}
+
+uint32_t upper_case_of(uint32_t c) {
+  return static_cast<uint32_t>(utf8proc_toupper(static_cast<int32_t>(c)));
+}
+
+uint32_t title_case_of(uint32_t c) {
+  return static_cast<uint32_t>(utf8proc_totitle(static_cast<int32_t>(c)));
+}
+
 bool is_word(uint32_t c) {
   const auto kind = category(c);
   return (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_ND) ||

@@ -25,7 +25,9 @@ bool is_nonspacing_mark(uint32_t c);  // category Mn
 bool is_mark(uint32_t c);             // categories Mn, Mc, Me
 bool is_punctuation(uint32_t c);      // categories P*, and the ASCII symbols $+<=>^`|~
 bool is_control(uint32_t c);          // categories Cc, Cf, Co, Cs: all of C that is assigned
+bool is_assigned(uint32_t c);         // all categories but Cn
 bool is_word(uint32_t c);             // letters, marks, decimal digits, connectors, joiners
+bool is_cased(uint32_t c);            // categories Lu, Ll, Lt
 bool is_cjk_ideograph(uint32_t c);    // the blocks that BERT writes spaces around
 
 // Calls visit(run, is_valid) for the maximal runs of valid UTF-8 and of other bytes, in order.
@@ -37,6 +39,9 @@ enum class NormalForm : uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 std::string normalized(std::string_view text, NormalForm form);
 // The full mapping of single characters, without context: as Rust's char::to_lowercase.
 std::string lower_case(std::string_view text);
+// The simple mapping of a character.
+uint32_t upper_case_of(uint32_t c);
+uint32_t title_case_of(uint32_t c);
 // The characters for which keep is true, and the bytes that are no UTF-8.
 std::string filtered(std::string_view text, const std::function<bool(uint32_t)>& keep);
 
