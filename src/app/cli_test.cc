@@ -8,7 +8,7 @@
 
 #include <filesystem>
 
-#include "app/program_testing.h"
+#include "base/program_testing.h"
 #include "base/file.h"
 #include "base/json.h"
 

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/program_testing.h"
+#include "base/program_testing.h"
 
 namespace assay {
 namespace {

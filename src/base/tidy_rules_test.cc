@@ -191,7 +191,7 @@ const std::vector<Confined> kConfinedHeaders = {
     {"fnmatch.h", {"src/base/tidy_rules_test.cc"}},
     {"sched.h", {"src/*/*"}},
     {"signal.h", {"src/*/*"}},
-    {"spawn.h", {"src/app/program_testing.h"}},
+    {"spawn.h", {"src/base/program_testing.h"}},
     {"arpa/inet.h", {"src/net/*"}},
     {"netinet/*", {"src/net/*"}},
     {"poll.h", {"src/net/*", "src/service/*"}},
