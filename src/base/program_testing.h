@@ -41,7 +41,8 @@ class ProgramTest : public testing::Test {
   }
 
   // Starts the program with its streams in files; HOME is the folder of the test.
-  pid_t start(std::vector<std::string> args) const {
+  pid_t start(std::vector<std::string> args, const std::string& input = "") const {
+    const std::string input_file = input.empty() ? "/dev/null" : file("stdin", input);
     args.insert(args.begin(), program_);
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());
@@ -52,7 +53,7 @@ class ProgramTest : public testing::Test {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC;
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 0, input_file.c_str(), O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, in_folder("stdout").c_str(), kFlags, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, in_folder("stderr").c_str(), kFlags, 0600);
     pid_t pid = -1;
@@ -73,7 +74,10 @@ class ProgramTest : public testing::Test {
     return {WEXITSTATUS(status), read("stdout"), read("stderr")};
   }
 
-  Outcome run(std::vector<std::string> args) const { return finish(start(std::move(args))); }
+  // input: what the program reads from its standard input.
+  Outcome run(std::vector<std::string> args, const std::string& input = "") const {
+    return finish(start(std::move(args), input));
+  }
 
   std::string folder_;
 

@@ -437,7 +437,8 @@ void Connection::on_written(Error error, size_t bytes) {
 }
 
 void Connection::report_answer(bool complete) {
-  service_->body_bytes -= std::exchange(body_bytes_, 0);
+  const size_t received = std::exchange(body_bytes_, 0);
+  service_->body_bytes -= received;
   if (answer_ == nullptr) return;
   const std::chrono::duration<double> duration = Clock::now() - request_start_;
   service_->observer().request_finished({.request = *request_,
@@ -445,7 +446,8 @@ void Connection::report_answer(bool complete) {
                                          .status = answer_->status(),
                                          .complete = complete,
                                          .seconds = duration.count(),
-                                         .bytes_sent = bytes_sent_});
+                                         .bytes_sent = bytes_sent_,
+                                         .bytes_received = received});
 }
 
 void Connection::finish_answer() {

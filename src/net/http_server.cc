@@ -266,6 +266,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options
 void HttpServer::route(std::string method, std::string path, HttpHandler handler,
                        HttpRouteOptions options) {
   ASSAY_CHECK(!impl_->is_started);
+  impl_->service->observer().route_added(method, path);
   impl_->service->routes.add(std::move(method), std::move(path), std::move(handler), options);
 }
 

@@ -49,12 +49,14 @@ struct HttpRequestRecord {
   bool complete;           // the whole answer went out
   double seconds;          // from the complete header to the last byte of the answer
   uint64_t bytes_sent;
+  uint64_t bytes_received;  // of the body
 };
 
 // Threads: called from all threads of the server; implementations are safe and quick.
 class HttpObserver {
  public:
   virtual ~HttpObserver() = default;
+  virtual void route_added(std::string_view /*method*/, std::string_view /*path*/) {}
   virtual void connection_opened() {}
   virtual void connection_closed() {}
   virtual void request_started(std::string_view /*route*/) {}
