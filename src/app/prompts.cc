@@ -1,7 +1,7 @@
 #include "app/prompts.h"
 
 #include "base/file.h"
-#include "verify/json_fields.h"
+#include "model/utf8.h"
 #include "verify/session.h"
 
 namespace assay {

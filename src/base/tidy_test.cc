@@ -81,7 +81,7 @@ const std::vector<Planted> kPlanted = {
     {"ConfinedHeaders", "src/base/a.cc", "#include <vector>\n#include <boost/asio.hpp>\n", 2},
     {"ConfinedHeaders", "src/tensor/a.cc", "#include <immintrin.h>\n#include <vector>\n", 0},
     {"HeavyHeaders", "src/model/a.h", "#include \"base/json.h\"\n", 1},
-    {"HeavyHeaders", "src/verify/a.h", "#include \"verify/json_fields.h\"\n", 1},
+    {"HeavyHeaders", "src/verify/a.h", "#include \"base/json_fields.h\"\n", 1},
     {"HeavyHeaders", "src/model/a.cc", "#include \"base/json.h\"\n", 0},
     {"Randomness", "src/model/a.cc", "int x = std::rand();\n", 1},
     {"Randomness", "src/model/a_test.cc", "srand (1);\n", 1},

@@ -15,15 +15,6 @@ namespace {
 
 constexpr std::string_view kKey = "tokenizer.chat_template";
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t bytes = utf8_prefix(text);
-    if (bytes == 0) return false;
-    text.remove_prefix(bytes);
-  }
-  return true;
-}
-
 struct Source {
   std::string text;
   std::string name;

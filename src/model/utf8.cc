@@ -22,4 +22,9 @@ size_t utf8_prefix(std::string_view text) {
   return bytes;
 }
 
+bool is_utf8(std::string_view text) {
+  while (const size_t bytes = utf8_prefix(text)) text.remove_prefix(bytes);
+  return text.empty();
+}
+
 }  // namespace assay

@@ -10,5 +10,6 @@ namespace assay {
 // Bytes of the character that text starts with, or 0 when text is empty or does not start with a
 // valid character.
 size_t utf8_prefix(std::string_view text);
+bool is_utf8(std::string_view text);
 
 }  // namespace assay

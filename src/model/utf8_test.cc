@@ -63,5 +63,12 @@ TEST(Utf8, NothingElseIs) {
 
 TEST(Utf8, EmptyTextHasNoCharacter) { EXPECT_EQ(utf8_prefix(""), 0U); }
 
+TEST(Utf8, ATextIsUtf8WhenAllOfItIs) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("a\xC3\xA4z"));
+  EXPECT_FALSE(is_utf8("a\xC3"));
+  EXPECT_FALSE(is_utf8("\xA4 a"));
+}
+
 }  // namespace
 }  // namespace assay

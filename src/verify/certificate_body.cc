@@ -5,8 +5,9 @@
 #include <limits>
 
 #include "base/check.h"
-#include "verify/decimal.h"
-#include "verify/json_fields.h"
+#include "base/decimal.h"
+#include "base/json_fields.h"
+#include "model/utf8.h"
 #include "verify/session.h"
 #include "verify/transcript_file.h"
 

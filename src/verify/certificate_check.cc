@@ -5,13 +5,13 @@
 #include <cmath>
 #include <set>
 
+#include "base/decimal.h"
+#include "base/json_fields.h"
 #include "verify/certificate.h"
 #include "verify/certificate_body.h"
 #include "verify/certificate_steps.h"
 #include "verify/challenge.h"
 #include "verify/challenge_set.h"
-#include "verify/decimal.h"
-#include "verify/json_fields.h"
 #include "verify/transcript.h"
 #include "verify/waves.h"
 

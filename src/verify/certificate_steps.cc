@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "verify/decimal.h"
+#include "base/decimal.h"
 #include "verify/sites.h"
 
 namespace assay::certificate_steps {

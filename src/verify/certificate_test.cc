@@ -6,8 +6,8 @@
 #include <ctime>
 
 #include "base/file.h"
+#include "base/schema_validator.h"
 #include "verify/certificate_forging.h"
-#include "verify/schema_validator.h"
 #include "verify/synthetic_report.h"
 
 namespace assay {

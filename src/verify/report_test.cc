@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "verify/schema_validator.h"
+#include "base/schema_validator.h"
 
 namespace assay {
 namespace {

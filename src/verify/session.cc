@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "base/memory.h"
+#include "model/utf8.h"
 #include "verify/challenge.h"
 #include "verify/challenge_set.h"
-#include "verify/json_fields.h"
 #include "verify/lockstep.h"
 #include "verify/resume.h"
 #include "verify/run_plan.h"

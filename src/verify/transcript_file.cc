@@ -5,8 +5,9 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/json_fields.h"
+#include "model/utf8.h"
 #include "verify/challenge.h"
-#include "verify/json_fields.h"
 #include "verify/session.h"
 #include "verify/transcript_format.h"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "verify/json_fields.h"
+#include "base/json_fields.h"
 #include "verify/session.h"
 #include "verify/transcript_file.h"
 #include "verify/transcript_format.h"

@@ -1,8 +1,9 @@
 // Strict reading of JSON objects whose set of fields is fixed: each field is present, has its type
-// and is within its bound, and there is no other. Tested through certificate_test.cc and
-// transcript_file_test.cc. Include from .cc files only (base/json.h is heavy).
+// and is within its bound, and there is no other. Tested through certificate_test.cc,
+// transcript_file_test.cc and goldens_test.cc. Include from .cc files only (base/json.h is heavy).
 #pragma once
 
+#include <array>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,7 +11,6 @@
 
 #include "base/json.h"
 #include "base/result.h"
-#include "crypto/sha256.h"
 
 namespace assay {
 
@@ -28,8 +28,9 @@ class JsonFields {
   // Length in bytes.
   std::string text(const char* name, size_t bytes_max);
   std::optional<std::string> text_or_null(const char* name, size_t bytes_max);
-  Digest digest(const char* name);
-  std::optional<Digest> digest_or_null(const char* name);
+  // 32 bytes as 64 hexadecimal digits.
+  std::array<uint8_t, 32> digest(const char* name);
+  std::optional<std::array<uint8_t, 32>> digest_or_null(const char* name);
   // A string that to_decimal (decimal.h) wrote.
   double decimal(const char* name);
   std::optional<double> decimal_or_null(const char* name);
@@ -63,8 +64,6 @@ class JsonFields {
   Status error_;
 };
 
-// True when text is well-formed UTF-8, which everything put into canonical JSON must be.
-bool is_utf8(std::string_view text);
 // text with each ill-formed byte sequence replaced by U+FFFD.
 std::string to_utf8(std::string_view text);
 

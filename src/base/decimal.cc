@@ -1,4 +1,4 @@
-#include "verify/decimal.h"
+#include "base/decimal.h"
 
 #include <array>
 #include <charconv>

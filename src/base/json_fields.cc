@@ -1,7 +1,6 @@
-#include "verify/json_fields.h"
+#include "base/json_fields.h"
 
-#include "model/utf8.h"
-#include "verify/decimal.h"
+#include "base/decimal.h"
 
 namespace assay {
 namespace {
@@ -77,7 +76,7 @@ std::string JsonFields::text(const char* name, size_t bytes_max) {
   return string;
 }
 
-Digest JsonFields::digest(const char* name) { return bytes<sizeof(Digest)>(name); }
+std::array<uint8_t, 32> JsonFields::digest(const char* name) { return bytes<32>(name); }
 
 bool JsonFields::is_null(const char* name) {
   const Json* value = find(name);
@@ -89,7 +88,7 @@ std::optional<std::string> JsonFields::text_or_null(const char* name, size_t byt
   return text(name, bytes_max);
 }
 
-std::optional<Digest> JsonFields::digest_or_null(const char* name) {
+std::optional<std::array<uint8_t, 32>> JsonFields::digest_or_null(const char* name) {
   if (is_null(name)) return std::nullopt;
   return digest(name);
 }
@@ -154,11 +153,6 @@ std::string to_utf8(std::string_view text) {
   const Json replaced = Json::parse(
       Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace), nullptr, false);
   return replaced.is_string() ? replaced.get<std::string>() : std::string();
-}
-
-bool is_utf8(std::string_view text) {
-  while (const size_t bytes = utf8_prefix(text)) text.remove_prefix(bytes);
-  return text.empty();
 }
 
 }  // namespace assay
