@@ -304,6 +304,10 @@ CoreStatus Core::Machine::status() const {
   s.mempool_bytes = mempool_.bytes();
   s.buffered_messages = buffered_.size();
   for (const auto& [digest, payload] : payloads_) s.kept_bytes += payload.bytes.size();
+  s.kept_votes = seen_.size() + new_leaders_.size();
+  for (const auto& [view, state] : views_) {
+    s.kept_votes += state.prepares.by_voter.size() + state.commits.by_voter.size();
+  }
   s.messages_dropped = messages_dropped_;
   return s;
 }

@@ -142,6 +142,7 @@ struct CoreStatus {
   size_t mempool_bytes = 0;
   size_t buffered_messages = 0;
   size_t kept_bytes = 0;  // payloads in memory
+  size_t kept_votes = 0;  // of this height
   uint64_t messages_dropped = 0;
 };
 

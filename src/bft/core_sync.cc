@@ -162,7 +162,11 @@ void Core::Machine::on(const Peer&, const TransactionsMessage& m) {
 // Compares a verified vote of this height with the others of its voter.
 void Core::Machine::note(const Vote& vote) {
   const Statement& s = vote.statement;
-  if (seen_.size() < kSeenMax) seen_.emplace(std::tuple(vote.voter, s.phase, s.view), vote);
+  // NewLeaders may name any view: of those far ahead only the newest is kept, in new_leaders_.
+  const bool is_near = s.phase != Phase::kNewLeader || s.view <= view_ + settings_.views_ahead_max;
+  if (is_near && seen_.size() < kSeenMax) {
+    seen_.emplace(std::tuple(vote.voter, s.phase, s.view), vote);
+  }
   const auto end = seen_.upper_bound({vote.voter, Phase::kCheckpoint, ~View{0}});
   for (auto at = seen_.lower_bound({vote.voter, Phase::kNewLeader, 0}); at != end; ++at) {
     if (!conflicts(at->second.statement, s)) continue;

@@ -198,7 +198,7 @@ TEST(Core, HeightsFollowEachOtherAndEpochsPass) {
 }
 
 TEST(Core, DecidesWithoutFaultyValidators) {
-  for (const size_t n : {4U, 6U, 7U, 10U}) {
+  for (const size_t n : {4U, 5U, 6U, 7U, 8U, 9U, 10U}) {
     for (size_t down = 0; down < n; ++down) {
       Cluster cluster(n);
       const size_t f = (n - 1) / 3;

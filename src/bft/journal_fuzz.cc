@@ -1,6 +1,7 @@
 // Hostile files of a validator: as they are, and as sound logs of hostile records. Never a crash; a
 // log that is read is written again to the same bytes.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,8 +15,9 @@ using assay::ByteSpan;
 namespace {
 
 const assay::bft::Ed25519Keys& one_key() {
-  static const assay::bft::Ed25519Keys keys(assay::SigningKey::from_seed({1}),
-                                            assay::VrfKey::from_seed({2}));
+  constexpr std::array<uint8_t, 32> kSeed = {1};
+  static const assay::bft::Ed25519Keys keys(assay::SigningKey::from_seed(kSeed),
+                                            assay::VrfKey::from_seed(kSeed));
   return keys;
 }
 

@@ -195,6 +195,12 @@ void Checker::stepped(size_t identity, const bft::CoreStatus& status) {
   if (status.kept_bytes > kept_bytes_max_) {
     fail("memory", who + " keeps " + std::to_string(status.kept_bytes) + " bytes of payloads");
   }
+  // In each view that was or may be reached, of each voter a vote of each phase; and what counts.
+  const size_t views = status.view + 1 + scenario_->settings.views_ahead_max;
+  const size_t votes_max = scenario_->identities() * (4 * views + 1 + 2 * (kViewsBehind + views));
+  if (status.kept_votes > votes_max) {
+    fail("memory", who + " keeps " + std::to_string(status.kept_votes) + " votes");
+  }
   if (status.mempool_bytes > scenario_->settings.mempool.bytes_max) {
     fail("memory", who + " has a mempool of " + std::to_string(status.mempool_bytes) + " bytes");
   }

@@ -48,6 +48,8 @@ void Totals::add(const Totals& other) {
   messages += other.messages;
   bytes += other.bytes;
   messages_dropped += other.messages_dropped;
+  transactions_refused += other.transactions_refused;
+  ms += other.ms;
   heal_ms_max = std::max(heal_ms_max, other.heal_ms_max);
   for (size_t i = 0; i < faults.size(); ++i) faults[i] += other.faults[i];
 }
@@ -122,6 +124,7 @@ std::optional<Violation> World::run() {
     if (totals_.steps > kStepsMax) checker_->fail("liveness", "the schedule does not end");
   }
   totals_.heights = checker_->chain().height();
+  totals_.ms = now_ms_;
   totals_.set_changes = checker_->set_changes();
   totals_.messages = network_.totals().sent;
   totals_.bytes = network_.totals().bytes;
@@ -363,6 +366,9 @@ void World::release(size_t at, bft::Effect effect) {
     checker_->evidence(slot.identity, *found);
   } else if (const auto* serve = std::get_if<bft::ServeBlocks>(&effect)) {
     serve_blocks(at, *serve);
+  } else if (const auto* answer = std::get_if<bft::TransactionAnswer>(&effect)) {
+    const bool is_full = answer->status.code() == Code::kResourceExhausted;
+    totals_.transactions_refused += is_full ? 1U : 0U;
   } else if (const auto* need = std::get_if<bft::NeedCheckpoint>(&effect)) {
     const auto from = registry_.find(need->from);
     if (!from || slot.is_fetching) return;

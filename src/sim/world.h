@@ -37,6 +37,8 @@ struct Totals {
   uint64_t messages = 0;
   uint64_t bytes = 0;
   uint64_t messages_dropped = 0;
+  uint64_t transactions_refused = 0;           // by a mempool that was full
+  uint64_t ms = 0;                             // simulated
   uint64_t heal_ms_max = 0;                    // longest time to three more heights after healing
   std::array<uint64_t, kFaultKinds> faults{};  // how often each kind had an effect
 
