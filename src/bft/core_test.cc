@@ -288,6 +288,34 @@ TEST(Core, SampledVotesDecideToo) {
   cluster.expect_agreement();
 }
 
+TEST(Core, AFloodOfOnesOwnVotesFillsNothing) {
+  Cluster cluster(4);
+  Core& core = *cluster.nodes_[0].core;
+  const Chain& chain = core.chain();
+  const TestKeys& flooder = *cluster.nodes_[3].keys;
+  const auto vote = [&](const Statement& s) {
+    const ValidatorIndex voter = *chain.validators().find(flooder.public_key());
+    return Vote{s, voter, flooder.sign(signing_bytes(chain.id(), chain.epoch(), s)), {}};
+  };
+  const auto tell = [&](const Message& message) {
+    return core.step(MessageReceived{flooder.public_key(), encode_message(message)});
+  };
+  // The same one thousands of times: the first counts.
+  const VoteMessage same = {vote({Phase::kPrepare, 1, 0, 0, sha256("x")}), {}};
+  (void)tell(same);
+  const size_t kept = core.status().kept_votes;
+  for (int i = 0; i < 5000; ++i) EXPECT_TRUE(tell(same).empty());
+  EXPECT_EQ(core.status().kept_votes, kept);
+  // NewLeaders for ever higher views, and votes of all views and heights.
+  for (View view = 1; view <= 1000; ++view) {
+    (void)tell(NewLeaderMessage{vote({Phase::kNewLeader, 1, view * 7, 0, {}}), {}, {}});
+    (void)tell(VoteMessage{vote({Phase::kCommit, 1, view, 0, sha256("y")}), {}});
+    (void)tell(VoteMessage{vote({Phase::kPrepare, 2 + view % 3, view, 0, sha256("z")}), {}});
+  }
+  EXPECT_LE(core.status().kept_votes, kept + 4 * (1 + Settings{}.views_ahead_max));
+  EXPECT_LE(core.status().buffered_messages, Settings{}.peer_messages_max);
+}
+
 TEST(Core, DamagedMessagesAreDroppedAndCounted) {
   Cluster cluster(4);
   cluster.settle();
