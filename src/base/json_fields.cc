@@ -1,9 +1,13 @@
 #include "base/json_fields.h"
 
+#include <algorithm>
+
 #include "base/decimal.h"
 
 namespace assay {
 namespace {
+
+constexpr size_t kValueBytesShown = 80;  // in an error
 
 const Json& empty_array() {
   static const Json* const value = new Json(Json::array());  // never destroyed
@@ -108,6 +112,11 @@ std::optional<double> JsonFields::decimal_or_null(const char* name) {
   return decimal(name);
 }
 
+void JsonFields::constant(const char* name, std::string_view expected) {
+  const std::string value = text(name, std::max(expected.size(), kValueBytesShown));
+  if (ok() && value != expected) refuse(name, value, "\"" + std::string(expected) + "\"");
+}
+
 const Json& JsonFields::array(const char* name, size_t count_max, bool nullable) {
   const Json* value = find(name);
   if (value == nullptr) return empty_array();
@@ -135,6 +144,12 @@ const Json& JsonFields::object(const char* name, bool nullable) {
 
 void JsonFields::fail(std::string_view name, std::string_view why) {
   if (error_.ok()) error_ = data_loss(path_of(name) + ": " + std::string(why));
+}
+
+void JsonFields::refuse(std::string_view name, std::string_view value, std::string_view expected) {
+  const Json shown(std::string(value.substr(0, kValueBytesShown)));
+  fail(name, shown.dump(-1, ' ', false, Json::error_handler_t::replace) + "; expected " +
+                 std::string(expected));
 }
 
 void JsonFields::adopt(const Status& status) {

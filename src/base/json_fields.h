@@ -41,6 +41,8 @@ class JsonFields {
     fail(name, value.status().message());
     return {};
   }
+  // A string that has to be this one, such as the name of a format.
+  void constant(const char* name, std::string_view expected);
   // An array of at most count_max elements, or null when nullable. An error gives an empty array.
   const Json& array(const char* name, size_t count_max, bool nullable = false);
   // An object (or, when nullable, null); the caller reads it with another JsonFields.
@@ -48,6 +50,8 @@ class JsonFields {
 
   // Records an error of a nested reader or of the caller's own.
   void fail(std::string_view name, std::string_view why);
+  // As fail, with the value (at most its first 80 bytes) and what was expected of it.
+  void refuse(std::string_view name, std::string_view value, std::string_view expected);
   void adopt(const Status& status);
   bool ok() const { return error_.ok(); }
   std::string path_of(std::string_view name) const { return path_ + "." + std::string(name); }
