@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "inference/governance.h"
+#include "tensor/kernels.h"
 
 namespace assay {
 namespace {
@@ -203,12 +204,23 @@ Status ServedModel::read_companions(const ServedModelOptions& options) {
 
 Status ServedModel::test_itself() {
   if (!goldens_) return ok_status();
+  return meet_goldens({.isas = isas_present(),
+                       .threads = {shared_.context->pool->threads()},
+                       .batches = {1, 3},
+                       .chunks = {engine_->batch_tokens()}});
+}
+
+Status ServedModel::check_goldens() {
+  return meet_goldens({.isas = {shared_.context->kernels->isa},
+                       .threads = {shared_.context->pool->threads()},
+                       .batches = {1},
+                       .chunks = {engine_->batch_tokens()}});
+}
+
+Status ServedModel::meet_goldens(const SelfTestMatrix& matrix) {
+  ASSAY_CHECK(goldens_.has_value());
   ASSAY_ASSIGN_OR_RETURN(const std::vector<SelfTestResult> results,
-                         run_self_test(self_test_subject(), *goldens_,
-                                       {.isas = isas_present(),
-                                        .threads = {shared_.context->pool->threads()},
-                                        .batches = {1, 3},
-                                        .chunks = {engine_->batch_tokens()}}));
+                         run_self_test(self_test_subject(), *goldens_, matrix));
   for (const SelfTestResult& result : results) {
     if (result.matches()) continue;
     return failed_precondition(info_.path + ": golden " + result.golden + " is not met with " +

@@ -76,6 +76,9 @@ class ServedModel {
   const Goldens* goldens() const { return goldens_ ? &*goldens_ : nullptr; }
   SelfTestSubject self_test_subject();
 
+  // Computes the goldens again as they are computed for requests. Errors: FAILED_PRECONDITION
+  // (names the golden that is not met), UNAVAILABLE (the model goes). Pre: there are some (CHECK).
+  Status check_goldens();
   // Hashes the weights in memory again. Errors: DATA_LOSS (names the tensor that has changed).
   Status check_weights();
   // Engine and weights, for tests that damage them. Threads: through batcher().exclusive() only.
@@ -88,6 +91,7 @@ class ServedModel {
   Status start(const ServedModelOptions& options);
   Status read_companions(const ServedModelOptions& options);
   Status test_itself();
+  Status meet_goldens(const SelfTestMatrix& matrix);
 
   ServedModelInfo info_;
   SharedCompute shared_;
