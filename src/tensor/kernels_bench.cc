@@ -1,13 +1,14 @@
 // Speed of the kernels beside what bounds them: the matrix product beside OpenBLAS sgemm, matrix x
 // vector beside a plain read of the same bytes. One thread; the candidates of a group take turns,
 // so that a noisy machine is equally noisy for all, and medians are printed.
-//   kernels_bench [isa ...] [type ...]
+//   kernels_bench [isa ...] [type ...] [matmul|few|rows ...]
 // OPENBLAS_CORETYPE=Haswell gives the AVX2 kernels of OpenBLAS.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/fpenv.h"
@@ -155,6 +156,98 @@ void bench_matvec(const std::vector<Isa>& isas, DType type, size_t tokens, size_
   race(title.c_str(), static_cast<double>(w.size()), "GB/s   ", 21, std::move(candidates));
 }
 
+// What a token costs as tokens are added: rates are of all of them, so that the ratios show what
+// sharing the weights gains.
+void bench_few_tokens(const std::vector<Isa>& isas, DType type, size_t rows, size_t k) {
+  constexpr size_t kTokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 64};
+  Prng prng(5);
+  const auto x = reference::random_floats(prng, 64 * k);
+  const Bytes w = reference::random_weights(prng, type, rows, k);
+  std::vector<float> y(64 * rows);
+  std::vector<float> scratch(matmul_scratch_floats(k));
+  for (const Isa isa : isas) {
+    std::printf("%s, %s, %zu x %zu: GFLOP/s of n tokens\n ", isa_name(isa).data(),
+                dtype_info(type).name.data(), rows, k);
+    for (const size_t tokens : kTokens) {
+      const auto body = [&] {
+        kernels_for(isa).matmul({.x = x.data(),
+                                 .tokens = tokens,
+                                 .x_stride = k,
+                                 .w = w.data(),
+                                 .type = type,
+                                 .rows = rows,
+                                 .k = k,
+                                 .y = y.data(),
+                                 .y_stride = rows},
+                                scratch.data());
+      };
+      std::vector<double> times;
+      const size_t repeat = 1 + (size_t{1} << 25) / (tokens * rows * k);
+      for (int round = 0; round < 21; ++round) {
+        times.push_back(seconds([&] {
+          for (size_t i = 0; i < repeat; ++i) body();
+        }));
+      }
+      std::nth_element(times.begin(), times.begin() + 10, times.end());
+      std::printf(" %zu: %.1f", tokens,
+                  static_cast<double>(repeat * 2 * tokens * rows * k) / times[10] * 1e-9);
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+}
+
+// One query of a model with several heads of keys: in one piece, where the rows of a head lie
+// between those of the others, and in pages in any order, which hold one head after the other.
+void bench_attend(const std::vector<Isa>& isas, size_t positions, size_t dim, size_t heads) {
+  Prng prng(4);
+  const size_t stride = heads * dim;
+  const size_t pages = positions / kAttendPagePositions;
+  const auto q = reference::random_floats(prng, dim);
+  const auto keys = reference::random_floats(prng, positions * stride);
+  const auto values = reference::random_floats(prng, positions * stride);
+  std::vector<uint32_t> order(pages);
+  for (size_t i = 0; i < pages; ++i) order[i] = static_cast<uint32_t>(i);
+  for (size_t i = pages; i > 1; --i) std::swap(order[i - 1], order[prng.below(i)]);
+  std::vector<float> scores(positions);
+  std::vector<float> lanes(16 * dim);
+  std::vector<float> out(dim);
+  const size_t repeat = (size_t{1} << 21) / (positions * dim);
+  std::vector<Candidate> candidates;
+  for (const Isa isa : isas) {
+    for (const bool paged : {false, true}) {
+      const auto run = [&, isa, paged] {
+        Kernels::AttendArgs args = {.q = q.data(),
+                                    .k_stride = stride,
+                                    .v_stride = stride,
+                                    .positions = positions,
+                                    .head_dim = dim,
+                                    .scale = 0.1F,
+                                    .scores = scores.data(),
+                                    .lanes = lanes.data(),
+                                    .out = out.data()};
+        if (paged) {
+          args.pages = order.data();
+          args.page_stride = kAttendPagePositions * stride;
+          args.k_stride = dim;
+          args.v_stride = dim;
+        }
+        for (size_t i = 0; i < repeat; ++i) {
+          const size_t head = i % heads * dim * (paged ? kAttendPagePositions : 1);
+          args.k = keys.data() + head;
+          args.v = values.data() + head;
+          kernels_for(isa).attend(args);
+        }
+      };
+      candidates.push_back({std::string(isa_name(isa)) + (paged ? " paged" : ""), run});
+    }
+  }
+  const std::string title = "attend, " + std::to_string(positions) + " positions, " +
+                            std::to_string(heads) + " heads of " + std::to_string(dim);
+  race(title.c_str(), static_cast<double>(repeat * 4 * positions * dim), "GFLOP/s", 51,
+       std::move(candidates));
+}
+
 void bench_rows(const std::vector<Isa>& isas) {
   Prng prng(3);
   constexpr size_t kN = 4096;
@@ -209,14 +302,27 @@ int run(const std::vector<std::string>& names) {
   for (const DType type : kAllDTypes) {
     if (named(dtype_info(type).name)) types.push_back(type);
   }
-  if (isas.size() + types.size() != names.size()) {
-    std::fprintf(stderr, "usage: kernels_bench [isa ...] [type ...]\n");
+  const auto parts = static_cast<size_t>(named("matmul") + named("few") + named("rows"));
+  if (isas.size() + types.size() + parts != names.size()) {
+    std::fprintf(stderr, "usage: kernels_bench [isa ...] [type ...] [matmul|few|rows ...]\n");
     return 2;
   }
+  const auto wanted = [&](std::string_view part) { return parts == 0 || named(part); };
   if (isas.empty()) isas.assign(isas_present().begin() + 1, isas_present().end());
   const bool everything = types.empty();
   if (everything) types.assign(std::begin(kAllDTypes), std::end(kAllDTypes));
 
+  if (wanted("few")) {
+    for (const DType type : types) bench_few_tokens(isas, type, 1536, 576);
+    for (const DType type : types) bench_few_tokens(isas, type, 4096, 4096);
+  }
+  if (everything && wanted("rows")) {
+    bench_rows(isas);
+    bench_attend(isas, 2048, 64, 3);
+    bench_attend(isas, 256, 64, 3);
+    bench_attend(isas, 2048, 128, 8);
+  }
+  if (!wanted("matmul")) return 0;
   for (const DType type : types) bench_matmul(isas, type, 128, 2048, 2048);
   // Sizes beyond the last-level cache; and a batch of three.
   for (const DType type : types) bench_matvec(isas, type, 1, 16384, 4096);
@@ -226,7 +332,6 @@ int run(const std::vector<std::string>& names) {
   bench_matmul(isas, DType::kF32, 480, 2048, 5632);
   bench_matmul(isas, DType::kF32, 16, 2048, 2048);
   bench_matmul(isas, DType::kF32, 128, 512, 192);
-  bench_rows(isas);
   return 0;
 }
 

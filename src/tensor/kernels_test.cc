@@ -456,6 +456,63 @@ TEST_P(KernelsTest, AttendWithMaskBiasAndCap) {
   }
 }
 
+// Pages in any order, read from any group of 16: the bits of rows in one piece.
+TEST_P(KernelsTest, AttendReadsPagesAsRowsInOnePiece) {
+  Prng prng(13);
+  constexpr size_t kPage = kAttendPagePositions;
+  constexpr size_t kPages = 6;
+  for (const size_t dim : {5U, 16U, 20U, 64U}) {
+    const size_t stride = dim + prng.below(20);
+    const size_t page_stride = kPage * stride + prng.below(50);
+    const auto q = ref::random_floats(prng, dim);
+    const auto keys = ref::random_floats(prng, kPages * page_stride);
+    const auto values = ref::random_floats(prng, kPages * page_stride);
+    const std::vector<uint32_t> pages = {4, 1, 5, 0, 2};
+    std::vector<float> keys_in_order;
+    std::vector<float> values_in_order;
+    for (const uint32_t page : pages) {
+      const auto append = [&](const std::vector<float>& from, std::vector<float>& to) {
+        const auto begin = from.begin() + static_cast<ptrdiff_t>(page * page_stride);
+        to.insert(to.end(), begin, begin + static_cast<ptrdiff_t>(kPage * stride));
+      };
+      append(keys, keys_in_order);
+      append(values, values_in_order);
+    }
+    for (size_t first = 0; first < 2 * kPage; first += 16) {
+      for (const size_t positions : {1U, 15U, 16U, 17U, 31U, 32U, 33U, 64U, 65U, 90U}) {
+        if (first + positions > pages.size() * kPage) continue;
+        Kernels::AttendArgs args = {.q = q.data(),
+                                    .k = keys_in_order.data() + first * stride,
+                                    .k_stride = stride,
+                                    .v = values_in_order.data() + first * stride,
+                                    .v_stride = stride,
+                                    .positions = positions,
+                                    .head_dim = dim,
+                                    .scale = 0.7F,
+                                    .soft_cap = 3.0F,
+                                    .masked = std::min<size_t>(positions - 1, 9)};
+        const auto outputs = [&] {
+          std::vector<float> scores(positions, kNan);
+          std::vector<float> lanes(16 * dim, kNan);
+          std::vector<float> out(dim, kNan);
+          args.scores = scores.data();
+          args.lanes = lanes.data();
+          args.out = out.data();
+          kernels().attend(args);
+          return std::pair(bits(scores), bits(out));
+        };
+        const auto expected = outputs();
+        args.k = keys.data();
+        args.v = values.data();
+        args.pages = pages.data() + first / kPage;
+        args.page_stride = page_stride;
+        args.page_first = first % kPage;
+        ASSERT_EQ(outputs(), expected) << dim << " " << first << " " << positions;
+      }
+    }
+  }
+}
+
 TEST_P(KernelsTest, ArgmaxTakesTheLowestIndexAndNeverNan) {
   const auto argmax = [&](const std::vector<float>& x) {
     return kernels().argmax(x.data(), x.size());
