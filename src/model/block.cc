@@ -192,73 +192,83 @@ void Block::relative_bias(const LayerTensors& layer, size_t head, size_t query, 
 // Copies the new keys and values of a sequence into its pages.
 void Block::keep(const SequenceSpan& sequence, const LayerCache& cache) {
   constexpr size_t kPage = kAttendPagePositions;
-  for (size_t i = 0; i < sequence.count;) {
+  const size_t dim = arch_.head_dim;
+  for (size_t i = 0; i < sequence.count; ++i) {
     const size_t position = sequence.position + i;
-    const size_t rows = std::min(sequence.count - i, kPage - position % kPage);
     const size_t from = (sequence.begin + i) * kv_width_;
-    const size_t to =
-        sequence.pages[position / kPage] * cache.page_stride + position % kPage * kv_width_;
-    std::copy_n(&k_[from], rows * kv_width_, cache.keys + to);
-    std::copy_n(&v_[from], rows * kv_width_, cache.values + to);
-    i += rows;
+    const size_t to = sequence.pages[position / kPage] * cache.page_stride + position % kPage * dim;
+    for (size_t head = 0; head < arch_.kv_heads; ++head) {
+      std::copy_n(&k_[from + head * dim], dim, cache.keys + to + head * kPage * dim);
+      std::copy_n(&v_[from + head * dim], dim, cache.values + to + head * kPage * dim);
+    }
   }
 }
 
 void Block::attend(const Mask& mask, const TileSequences& sequences) {
-  const size_t dim = arch_.head_dim;
-  const size_t group = arch_.heads / arch_.kv_heads;
-  struct Row {
+  // Tokens of a sequence that read the same keys follow one another, while these are in the cache.
+  struct Item {
     const SequenceSpan* sequence;
+    size_t kv_head;
     size_t index;
   };
-  std::vector<Row> rows;
+  std::vector<Item> items;
   for (const SequenceSpan& sequence : sequences.spans) {
-    for (size_t i = 0; i < sequence.count; ++i) rows.push_back({&sequence, i});
+    for (size_t head = 0; head < arch_.kv_heads; ++head) {
+      for (size_t i = 0; i < sequence.count; ++i) items.push_back({&sequence, head, i});
+    }
   }
-  const LayerCache& cache = sequences.cache;
-  compute_.pool->parallel_for(
-      rows.size() * arch_.heads, arch_.heads, [&](size_t begin, size_t end, size_t worker) {
-        float* scratch = &worker_scratch_[worker * worker_floats(arch_, positions_max_)];
-        float* const lanes = scratch + positions_max_;
-        float* const bias = lanes + 16 * dim;
-        for (size_t item = begin; item < end; ++item) {
-          const Row row = rows[item / arch_.heads];
-          const size_t head = item % arch_.heads;
-          const SequenceSpan& s = *row.sequence;
-          const size_t token = s.begin + row.index;
-          const size_t query = s.position + row.index;
-          const size_t positions = mask.causal ? query + 1 : s.position + s.count;
-          const size_t first =
-              mask.window != 0 && query + 1 > mask.window ? query + 1 - mask.window : 0;
-          // Begins at a multiple of 16, which keeps the lanes of the positions.
-          const size_t skipped = first / 16 * 16;
-          if (mask.relative) relative_bias(mask.layer, head, query, positions, bias);
-          Kernels::AttendArgs args = {.q = &q_[token * q_width_ + head * dim],
-                                      .k_stride = kv_width_,
-                                      .v_stride = kv_width_,
-                                      .positions = positions - skipped,
-                                      .head_dim = dim,
-                                      .scale = arch_.attn_scale,
-                                      .soft_cap = arch_.attn_soft_cap,
-                                      .bias = mask.relative ? bias + skipped : nullptr,
-                                      .masked = first - skipped,
-                                      .scores = scratch,
-                                      .lanes = lanes,
-                                      .out = &mixed_[token * q_width_ + head * dim]};
-          const size_t column = head / group * dim;
-          if (cache.keys != nullptr && s.pages != nullptr) {
-            args.k = cache.keys + column;
-            args.v = cache.values + column;
-            args.pages = s.pages + skipped / kAttendPagePositions;
-            args.page_stride = cache.page_stride;
-            args.page_first = skipped % kAttendPagePositions;
-          } else {
-            args.k = &k_[(s.begin + skipped) * kv_width_ + column];
-            args.v = &v_[(s.begin + skipped) * kv_width_ + column];
-          }
-          compute_.kernels->attend(args);
-        }
-      });
+  const size_t threads = compute_.pool->threads();
+  const size_t grain = std::clamp<size_t>(items.size() / (8 * threads), 1, 16);
+  compute_.pool->parallel_for(items.size(), grain, [&](size_t begin, size_t end, size_t worker) {
+    float* const scratch = &worker_scratch_[worker * worker_floats(arch_, positions_max_)];
+    for (size_t i = begin; i < end; ++i) {
+      const Item& item = items[i];
+      attend_one(mask, *item.sequence, sequences.cache, item.index, item.kv_head, scratch);
+    }
+  });
+}
+
+// One token, all heads that share a head of keys.
+void Block::attend_one(const Mask& mask, const SequenceSpan& s, const LayerCache& cache,
+                       size_t index, size_t kv_head, float* scratch) {
+  constexpr size_t kPage = kAttendPagePositions;
+  const size_t dim = arch_.head_dim;
+  const size_t group = arch_.heads / arch_.kv_heads;
+  float* const lanes = scratch + positions_max_;
+  float* const bias = lanes + 16 * dim;
+  const size_t token = s.begin + index;
+  const size_t query = s.position + index;
+  const size_t positions = mask.causal ? query + 1 : s.position + s.count;
+  const size_t first = mask.window != 0 && query + 1 > mask.window ? query + 1 - mask.window : 0;
+  // Begins at a multiple of 16, which keeps the lanes of the positions.
+  const size_t skipped = first / 16 * 16;
+  Kernels::AttendArgs args = {.positions = positions - skipped,
+                              .head_dim = dim,
+                              .scale = arch_.attn_scale,
+                              .soft_cap = arch_.attn_soft_cap,
+                              .bias = mask.relative ? bias + skipped : nullptr,
+                              .masked = first - skipped,
+                              .scores = scratch,
+                              .lanes = lanes};
+  if (cache.keys != nullptr && s.pages != nullptr) {
+    args.k = cache.keys + kv_head * kPage * dim;
+    args.v = cache.values + kv_head * kPage * dim;
+    args.k_stride = args.v_stride = dim;
+    args.pages = s.pages + skipped / kPage;
+    args.page_stride = cache.page_stride;
+    args.page_first = skipped % kPage;
+  } else {
+    const size_t row = (s.begin + skipped) * kv_width_ + kv_head * dim;
+    args.k = &k_[row];
+    args.v = &v_[row];
+    args.k_stride = args.v_stride = kv_width_;
+  }
+  for (size_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+    if (mask.relative) relative_bias(mask.layer, head, query, positions, bias);
+    args.q = &q_[token * q_width_ + head * dim];
+    args.out = &mixed_[token * q_width_ + head * dim];
+    compute_.kernels->attend(args);
+  }
 }
 
 // Adds normed_, the output of a sub-block, to the residual.

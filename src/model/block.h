@@ -24,8 +24,8 @@ class MatrixSource {
   virtual Status multiply(const BoundTensor& w, const float* x, size_t tokens, float* y) = 0;
 };
 
-// Where a layer's keys and values of earlier positions lie, and where the new ones go: rows of
-// kv_heads * head_dim floats in pages (Kernels::AttendArgs).
+// Where a layer's keys and values of earlier positions lie, and where the new ones go: in pages
+// (KvPool).
 struct LayerCache {
   float* keys = nullptr;
   float* values = nullptr;
@@ -122,6 +122,8 @@ class Block {
   struct Mask;
   void keep(const SequenceSpan& sequence, const LayerCache& cache);
   void attend(const Mask& mask, const TileSequences& sequences);
+  void attend_one(const Mask& mask, const SequenceSpan& sequence, const LayerCache& cache,
+                  size_t index, size_t kv_head, float* scratch);
   void relative_bias(const LayerTensors& layer, size_t head, size_t query, size_t positions,
                      float* bias) const;
   void add_output(const Norm& post_norm, const Norm& sum_norm, float* states, size_t tokens);

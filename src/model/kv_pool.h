@@ -37,8 +37,9 @@ class KvPool {
   size_t pages() const { return holders_.size(); }
   size_t pages_free() const { return free_.size(); }
 
-  // Rows of a layer: that of position p of page i begins at keys(layer) + i * page_stride() + p *
-  // row width, see Kernels::AttendArgs. Strides in floats.
+  // Of one layer, [kv_heads, kPagePositions, head_dim] in page i at keys(layer) + i *
+  // page_stride(): a query reads the keys of one head, so that they lie side by side. Strides in
+  // floats.
   float* keys(size_t layer) const { return floats() + 2 * layer * rows_floats_; }
   float* values(size_t layer) const { return keys(layer) + rows_floats_; }
   size_t page_stride() const { return page_floats_; }
