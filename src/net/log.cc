@@ -147,11 +147,12 @@ struct Logger::Impl {
 
   const LogOptions options;
   std::atomic<LogLevel> level;
-  std::shared_ptr<spdlog::details::thread_pool> pool;
-  std::shared_ptr<FlushMark> mark;
-  std::shared_ptr<spdlog::async_logger> logger;
   std::mutex mutex;
   std::map<std::pair<LogLevel, std::string>, Repeats, std::less<>> repeats;
+  std::shared_ptr<FlushMark> mark;
+  std::shared_ptr<spdlog::async_logger> logger;
+  // Last, so that it goes first: its thread writes what is queued, and ends before its sinks do.
+  std::shared_ptr<spdlog::details::thread_pool> pool;
 };
 
 std::optional<uint64_t> Logger::Impl::admit(LogLevel of, std::string_view message) {

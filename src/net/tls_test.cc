@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/program_testing.h"
 #include "net/http_testing.h"
 
 namespace assay {
@@ -63,11 +64,12 @@ Identity make_identity(const std::string& name, const Identity* issuer) {
   return made;
 }
 
-class TlsTest : public testing::Test {
+// The program of the fixture is curl, for those tests that want a client of the world.
+class TlsTest : public ProgramTest {
  protected:
+  TlsTest() : ProgramTest("/usr/bin/curl") {}
   void SetUp() override {
-    folder_ = testing::TempDir() + "/assay_tls_" + std::to_string(::getpid());
-    ::mkdir(folder_.c_str(), 0700);
+    ProgramTest::SetUp();
     authority_ = make_identity("Test CA", nullptr);
     server_identity_ = make_identity("localhost", &authority_);
     save("ca.pem", certificate_text(authority_), 0644);
@@ -76,10 +78,7 @@ class TlsTest : public testing::Test {
   }
   void TearDown() override {
     server_.reset();
-    for (const char* name : {"ca.pem", "server.pem", "server.key", "client.pem", "client.key"}) {
-      ::unlink(path(name).c_str());
-    }
-    ::rmdir(folder_.c_str());
+    ProgramTest::TearDown();
   }
   static std::string certificate_text(const Identity& identity) {
     const Memory memory(BIO_new(BIO_s_mem()));
@@ -92,7 +91,7 @@ class TlsTest : public testing::Test {
                              nullptr);
     return text_of(memory.get());
   }
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string path(const std::string& name) const { return in_folder(name); }
   void save(const std::string& name, const std::string& text, uint32_t mode) {
     ASSERT_TRUE(write_file_atomically(path(name), as_bytes(text), {.mode = mode}).ok());
   }
@@ -151,7 +150,6 @@ class TlsTest : public testing::Test {
     return "GET " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   }
 
-  std::string folder_;
   Identity authority_;
   Identity server_identity_;
   std::shared_ptr<CountingObserver> observer_ = std::make_shared<CountingObserver>();
@@ -234,6 +232,44 @@ TEST_F(TlsTest, TellsWhenTheClientGoes) {
   ASSERT_GT(SSL_read(session.get(), block, sizeof(block)), 0);
   tcp.close();
   EXPECT_TRUE(stream_closed_.wait());
+}
+
+TEST_F(TlsTest, ServesCurl) {
+  if (!path_exists("/usr/bin/curl")) GTEST_SKIP() << "curl is not installed";
+  TlsOptions options = tls();
+  options.client_ca_file = path("ca.pem");
+  start(options);
+  const Identity client = make_identity("curl", &authority_);
+  save("client.pem", certificate_text(client), 0644);
+  save("client.key", key_text(client), 0600);
+  const std::string base = "https://localhost:" + std::to_string(server_->port());
+  std::vector<std::string> common = {"--silent", "--show-error",     "--cacert", path("ca.pem"),
+                                     "--cert",   path("client.pem"), "--key",    path("client.key"),
+                                     "--ipv4",   "--max-time",       "20"};
+  const auto curl = [&](std::vector<std::string> args, const std::string& input = "") {
+    args.insert(args.begin(), common.begin(), common.end());
+    return run(args, input);
+  };
+  Outcome outcome = curl({base + "/who"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "<curl>");
+  EXPECT_EQ(curl({"--http1.0", base + "/who"}).out, "<curl>");
+  // Two requests over one connection; curl says how many it opened.
+  outcome = curl({base + "/who", base + "/who", "--write-out", "%{num_connects}"});
+  EXPECT_EQ(outcome.out, "<curl>1<curl>0");
+  // More than 1 MiB: curl asks with Expect first. From a pipe: it sends chunks.
+  const std::string body(size_t{3} << 20, 'b');
+  outcome = curl({"--data-binary", "@-", base + "/echo"}, body);
+  EXPECT_EQ(outcome.out == body, true) << outcome.err;
+  outcome =
+      curl({"--header", "Transfer-Encoding: chunked", "--data-binary", "@-", base + "/echo"}, body);
+  EXPECT_EQ(outcome.out == body, true) << outcome.err;
+  EXPECT_EQ(
+      curl({"--head", "--output", "/dev/null", "--write-out", "%{http_code}", base + "/echo"}).out,
+      "405");
+  // Without the certificate there is no answer.
+  common.resize(4);
+  EXPECT_NE(curl({base + "/who"}).exit_code, 0);
 }
 
 TEST_F(TlsTest, RefusesFilesThatAreMissingOpenOrWrong) {
