@@ -107,7 +107,6 @@ class Interpreter {
   std::deque<Scope> scopes_;
   std::string out_;
   uint32_t line_ = 0;
-  size_t loop_depth_ = 0;
 };
 
 }  // namespace assay::jinja

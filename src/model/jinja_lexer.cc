@@ -158,6 +158,7 @@ class Lexer {
   }
 
   Status comment() {
+    if (rest_.empty()) return ok_status();  // jinja2 lets it be
     // The sign, if any, belongs to the end: look for "#}" and one character before it.
     const size_t at = rest_.find("#}");
     if (at == std::string_view::npos) return error("the comment has no end");
@@ -171,6 +172,7 @@ class Lexer {
 
   Status raw_block(size_t tag) {
     skip_end(tag);
+    if (rest_.empty()) return ok_status();  // jinja2 lets it be
     for (size_t at = 0;; ++at) {
       at = rest_.find("{%", at);
       if (at == std::string_view::npos) return error("the raw block has no endraw");
@@ -286,6 +288,15 @@ class Lexer {
     return ok_status();
   }
 
+  Status decimal(size_t bytes) {
+    // 08 is a zero and an eight, as in jinja2.
+    if (rest_[0] == '0') {
+      const size_t other = rest_.substr(0, bytes).find_first_not_of("0_");
+      if (other != rest_.npos) bytes = rest_[other - 1] == '_' ? other - 1 : other;
+    }
+    return integer(rest_.substr(0, bytes), 10, bytes);
+  }
+
   Status number() {
     const char letter = rest_.size() > 1 ? static_cast<char>(rest_[1] | 0x20) : '\0';
     if (rest_[0] == '0' && (letter == 'x' || letter == 'o' || letter == 'b')) {
@@ -295,6 +306,10 @@ class Lexer {
     }
     const size_t whole = digits(rest_, 10);
     size_t end = whole;
+    // Behind a point it is an index: ll.1.0 is ll[1][0].
+    const bool is_index = !tokens_.empty() && tokens_.back().text == "." &&
+                          tokens_.back().type == TokenType::kOperator && rest_.data()[-1] == '.';
+    if (is_index) return decimal(whole);
     if (rest_.substr(end).starts_with('.')) {
       const size_t fraction = digits(rest_.substr(end + 1), 10);
       if (fraction > 0) end += 1 + fraction;
@@ -305,7 +320,7 @@ class Lexer {
       const size_t count = digits(rest_.substr(exponent), 10);
       if (count > 0) end = exponent + count;
     }
-    if (end == whole) return integer(rest_.substr(0, whole), 10, whole);
+    if (end == whole) return decimal(whole);
     const std::string plain = without_underscores(rest_.substr(0, end));
     double value = 0;
     const auto [stop, failure] = std::from_chars(plain.data(), plain.data() + plain.size(), value);

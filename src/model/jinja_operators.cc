@@ -179,8 +179,9 @@ Result<Value> loop_attribute(Runtime& runtime, const Loop& loop, std::string_vie
   if (name == "length") return Value(size);
   if (name == "first") return Value(index == 0);
   if (name == "last") return Value(index + 1 == size);
-  if (name == "depth0") return Value(static_cast<int64_t>(loop.depth0));
-  if (name == "depth") return Value(static_cast<int64_t>(loop.depth0) + 1);
+  // The depth counts recursive loops, which are not supported.
+  if (name == "depth0") return Value(int64_t{0});
+  if (name == "depth") return Value(int64_t{1});
   if (name == "previtem") {
     if (index > 0) return (*loop.items)[loop.index0 - 1];
     return runtime.undefined("there is no previous item");
@@ -313,7 +314,7 @@ Result<Value> slice_of(Runtime& runtime, const Value& object, const Slice& slice
   const bool sliceable = text != nullptr || (list != nullptr && list->kind != ListKind::kView &&
                                              list->kind != ListKind::kGenerator);
   if (!sliceable) {
-    return runtime.undefined(quoted(type_name(object)) + " object cannot be sliced");
+    return template_error(quoted(type_name(object)) + " object cannot be sliced");
   }
   if (text != nullptr) ASSAY_RETURN_IF_ERROR(runtime.charge_text(text->size()));
   const auto size =

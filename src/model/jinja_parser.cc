@@ -185,7 +185,11 @@ class Parser {
   Status macro_body(MacroDefinition& macro, std::string_view end) {
     const NamesSeen outer = std::exchange(expressions_.seen(), {});
     auto body = inner_body(end);
-    const NamesSeen inner = std::exchange(expressions_.seen(), outer);
+    const NamesSeen inner = expressions_.seen();
+    // A macro around it has them in its body too.
+    expressions_.seen() = {.varargs = outer.varargs || inner.varargs,
+                           .kwargs = outer.kwargs || inner.kwargs,
+                           .caller = outer.caller || inner.caller};
     if (!body.ok()) return body.status();
     macro.body = std::move(*body);
     macro.uses_varargs = inner.varargs;

@@ -134,16 +134,13 @@ Result<Flow> Interpreter::execute_for(const Statement& statement, Scope& scope) 
   }
   ASSAY_ASSIGN_OR_RETURN(Loop * loop, runtime_.loop());
   loop->items = items;
-  loop->depth0 = loop_depth_;
   for (size_t i = 0; i < items->size(); ++i) {
     loop->index0 = i;
     // A scope for each turn: what one sets the next does not see.
     ASSAY_ASSIGN_OR_RETURN(Scope * inner, new_scope(&scope));
     ASSAY_RETURN_IF_ERROR(assign(*inner, "loop", Value(static_cast<const Loop*>(loop))));
     ASSAY_RETURN_IF_ERROR(bind(*statement.target, (*items)[i], *inner));
-    ++loop_depth_;
     const auto flow = execute(statement.body, *inner);
-    --loop_depth_;
     if (!flow.ok()) return flow;
     if (*flow == Flow::kBreak) break;
   }

@@ -56,7 +56,6 @@ struct Namespace {
 struct Loop {
   const std::vector<Value>* items = nullptr;
   size_t index0 = 0;
-  size_t depth0 = 0;
   mutable std::optional<Value> changed = std::nullopt;  // what loop.changed was called with last
 };
 
