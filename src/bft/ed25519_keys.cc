@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace assay::bft {
 namespace {
 
@@ -20,8 +22,20 @@ Digest digest_of(uint8_t kind, const PublicKey& key, ByteSpan message, ByteSpan 
 Ed25519Keys::Ed25519Keys(SigningKey signing, VrfKey vrf, size_t valid_max)
     : signing_(std::move(signing)), vrf_(std::move(vrf)), valid_max_(valid_max) {}
 
-Signature Ed25519Keys::sign(ByteSpan message) const { return signing_.sign(message); }
-VrfProof Ed25519Keys::vrf_prove(ByteSpan input) const { return vrf_.prove(input); }
+// What this validator has made itself holds: it comes back in certificates, and is not verified.
+Signature Ed25519Keys::sign(ByteSpan message) const {
+  const Signature signature = signing_.sign(message);
+  remember(digest_of(0, public_key(), message, signature), {});
+  return signature;
+}
+
+VrfProof Ed25519Keys::vrf_prove(ByteSpan input) const {
+  const VrfProof proof = vrf_.prove(input);
+  const std::optional<VrfOutput> output = ecvrf_proof_to_hash(proof);
+  ASSAY_CHECK(output.has_value());
+  remember(digest_of(1, vrf_public_key(), input, proof), *output);
+  return proof;
+}
 
 const VrfOutput* Ed25519Keys::find(const Digest& digest) const {
   if (const auto at = newer_.find(digest); at != newer_.end()) return &at->second;

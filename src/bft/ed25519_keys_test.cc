@@ -30,22 +30,36 @@ TEST(Ed25519Keys, WhatIsValidIsRememberedAndWhatIsNotIsNever) {
 
 TEST(Ed25519Keys, AProofGivesOneOutputRememberedOrNot) {
   const Ed25519Keys keys = make(1);
-  const VrfProof proof = keys.vrf_prove(as_bytes("input"));
+  const Ed25519Keys prover = make(1);
+  const VrfProof proof = prover.vrf_prove(as_bytes("input"));
+  // What one has proved is known to hold, and its output is the one that verifying gives.
+  const auto own = prover.vrf_verify(prover.vrf_public_key(), as_bytes("input"), proof);
+  EXPECT_EQ(prover.counts().verified, 0U);
   const auto first = keys.vrf_verify(keys.vrf_public_key(), as_bytes("input"), proof);
   const auto second = keys.vrf_verify(keys.vrf_public_key(), as_bytes("input"), proof);
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first, second);
+  EXPECT_EQ(first, own);
   EXPECT_EQ(keys.counts().remembered, 1U);
   EXPECT_FALSE(keys.vrf_verify(keys.vrf_public_key(), as_bytes("another"), proof));
   EXPECT_FALSE(keys.vrf_verify(keys.public_key(), as_bytes("input"), proof));
 }
 
+TEST(Ed25519Keys, WhatOneHasSignedIsNotVerified) {
+  const Ed25519Keys keys = make(1);
+  const Signature signature = keys.sign(as_bytes("message"));
+  EXPECT_TRUE(keys.verify(keys.public_key(), as_bytes("message"), signature));
+  EXPECT_FALSE(keys.verify(keys.public_key(), as_bytes("another"), signature));
+  EXPECT_EQ(keys.counts().remembered, 1U);
+}
+
 TEST(Ed25519Keys, TheMemoryIsBoundedAndKeepsWhatIsUsed) {
   const Ed25519Keys keys = make(1, 8);
-  const Signature kept = keys.sign(as_bytes("kept"));
+  const Ed25519Keys signer = make(1);
+  const Signature kept = signer.sign(as_bytes("kept"));
   for (int i = 0; i < 100; ++i) {
     const std::string text = std::to_string(i);
-    EXPECT_TRUE(keys.verify(keys.public_key(), as_bytes(text), keys.sign(as_bytes(text))));
+    EXPECT_TRUE(keys.verify(keys.public_key(), as_bytes(text), signer.sign(as_bytes(text))));
     EXPECT_TRUE(keys.verify(keys.public_key(), as_bytes("kept"), kept));
   }
   EXPECT_EQ(keys.counts().verified, 101U);

@@ -28,6 +28,10 @@ using Wide = std::array<uint8_t, 64>;
 constexpr uint8_t kSuite = 3;
 constexpr size_t kChallengeBytes = 16;
 constexpr Point kIdentity = {1};
+// p = 2^255 - 19, from the lowest byte.
+constexpr Point kPrime = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
 // L, the order of the base point, from the lowest byte.
 constexpr Scalar kOrder = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
                            0xa2, 0xde, 0xf9, 0xde, 0x14, 0,    0,    0,    0,    0,    0,
@@ -63,23 +67,28 @@ bool is_reduced(const Scalar& n) {
   return std::lexicographical_compare(n.rbegin(), n.rend(), kOrder.rbegin(), kOrder.rend());
 }
 
-// 5.5, string_to_point: a point of the curve, of any order. Adding the identity decodes and encodes
-// again, and what comes back differs from what went in exactly when that was not canonical (y >= p,
-// or x = 0 with the sign bit set).
-std::optional<Point> decode_point(std::span<const uint8_t, 32> encoded) {
-  Point point;
-  if (crypto_core_ed25519_add(point.data(), encoded.data(), kIdentity.data()) != 0) return {};
-  if (!std::ranges::equal(point, encoded)) return {};
-  return point;
+// 5.5, string_to_point, but for whether there is such a point, which its first use finds out:
+// whether the bytes are the one encoding of their point, should they encode one: y < p, and no sign
+// bit where x = 0, that is y = 1 or y = -1. Not constant time: only for what is public.
+bool is_canonical(std::span<const uint8_t, 32> encoded) {
+  Point y;
+  std::ranges::copy(encoded, y.begin());
+  y[31] &= 0x7f;
+  if (!std::lexicographical_compare(y.rbegin(), y.rend(), kPrime.rbegin(), kPrime.rend())) {
+    return false;
+  }
+  Point minus_one = kPrime;
+  --minus_one[0];
+  const bool is_signed = (encoded[31] & 0x80) != 0;
+  return !(is_signed && (y == kIdentity || y == minus_one));
 }
 
-// Pre: point is on the curve (CHECK).
-Point times_cofactor(const Point& point) {
-  Point out = point;
+// Nothing when the bytes are on no curve. Decoding costs more than the sum does: it is left to it.
+std::optional<Point> times_cofactor(Point point) {
   for (int doubling = 0; doubling < 3; ++doubling) {
-    ASSAY_CHECK(crypto_core_ed25519_add(out.data(), out.data(), out.data()) == 0);
+    if (crypto_core_ed25519_add(point.data(), point.data(), point.data()) != 0) return {};
   }
-  return out;
+  return point;
 }
 
 // n * point; nothing unless point is of order L. Pre: n < L. With that the product is the identity
@@ -120,10 +129,12 @@ std::optional<Point> encode_to_curve(const PublicKey& key, ByteSpan alpha) {
                           .update(static_cast<uint8_t>(counter))
                           .update(uint8_t{0})
                           .finish();
-    const auto candidate = decode_point(std::span(hash).first<32>());
-    if (!candidate) continue;
-    const Point point = times_cofactor(*candidate);
-    if (point != kIdentity) return point;
+    const auto candidate = std::span(hash).first<32>();
+    if (!is_canonical(candidate)) continue;
+    Point encoded;
+    std::ranges::copy(candidate, encoded.begin());
+    const auto point = times_cofactor(encoded);
+    if (point && *point != kIdentity) return point;
   }
   return std::nullopt;
 }
@@ -152,26 +163,23 @@ struct DecodedProof {
   Scalar s;
 };
 
-// 5.4.4.
+// 5.4.4, but for whether Gamma is on the curve, which its first use finds out.
 std::optional<DecodedProof> decode_proof(const VrfProof& proof) {
   const std::span<const uint8_t, 80> bytes(proof);
-  const auto gamma = decode_point(bytes.first<32>());
-  if (!gamma) return {};
-  DecodedProof out{.gamma = *gamma};
+  if (!is_canonical(bytes.first<32>())) return {};
+  DecodedProof out;
+  std::ranges::copy(bytes.first<32>(), out.gamma.begin());
   std::ranges::copy(bytes.subspan<32, kChallengeBytes>(), out.c.begin());
   std::ranges::copy(bytes.last<32>(), out.s.begin());
   if (!is_reduced(out.s)) return {};
   return out;
 }
 
-// 5.2, steps 5 to 7. Pre: gamma is on the curve.
-VrfOutput output_of(const Point& gamma) {
-  return Sha512()
-      .update(kSuite)
-      .update(uint8_t{3})
-      .update(times_cofactor(gamma))
-      .update(uint8_t{0})
-      .finish();
+// 5.2, steps 5 to 7. Nothing when gamma is on no curve.
+std::optional<VrfOutput> output_of(const Point& gamma) {
+  const auto point = times_cofactor(gamma);
+  if (!point) return {};
+  return Sha512().update(kSuite).update(uint8_t{3}).update(*point).update(uint8_t{0}).finish();
 }
 
 // RFC 8032, 5.1.5 and 5.1.6: x (mod L), and what nonces are hashed from.
