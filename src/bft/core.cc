@@ -151,7 +151,7 @@ void Core::Machine::restore_votes() {
   view_ = sign_.view();
   entered_ = view_ == 0;
   for (const Vote& vote : sign_.votes()) {
-    note(vote);
+    SharedVote noted = note(vote);
     switch (vote.statement.phase) {
       case Phase::kNewLeader:
         new_leaders_[*own_] = own_new_leader(vote);
@@ -160,7 +160,7 @@ void Core::Machine::restore_votes() {
       case Phase::kPrepare:
       case Phase::kCommit:
         entered_ = true;
-        add_vote(vote);
+        add_vote(std::move(noted));
         break;
       default:
         entered_ = true;

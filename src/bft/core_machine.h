@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -28,9 +29,11 @@ class Core::Machine {
  private:
   enum class Timer : uint8_t { kView = 0, kPropose = 1, kResend = 2, kWait = 3 };
 
+  // Kept once, however often it is used: of thousands of validators, votes are what memory holds.
+  using SharedVote = std::shared_ptr<const Vote>;
   // What was said in one view of the height.
   struct Votes {
-    std::map<ValidatorIndex, Vote> by_voter;  // the first of each
+    std::map<ValidatorIndex, SharedVote> by_voter;  // the first of each
     std::map<Digest, uint64_t> weights;
   };
   struct ViewState {
@@ -87,7 +90,7 @@ class Core::Machine {
   bool prepare();
   bool commit();
   bool decide();
-  void add_vote(const Vote& vote);
+  void add_vote(SharedVote vote);
   Status check_proposal(const ProposalMessage& message);
   void count_leader_vote(const Vote& vote);
   void finish(const DecidedBlock& decided);
@@ -126,7 +129,7 @@ class Core::Machine {
   void on_checkpoint_vote(const Vote& vote);
   void serve_blocks(const Peer& to, Height from);
   void ask_for_blocks(const Peer& from);
-  void note(const Vote& vote);
+  SharedVote note(const Vote& vote);
   void report(const Evidence& evidence);
   const Header* find_header(const Digest& digest) const;
   void want_payload(const Digest& payload, const Peer& from);
@@ -165,7 +168,7 @@ class Core::Machine {
   std::optional<Certificate> committed_;                    // a quorum's, maybe of a block not here
   std::map<Digest, PayloadState> payloads_;                 // by digest
   std::map<Digest, Peer> payloads_wanted_;
-  std::map<std::tuple<ValidatorIndex, Phase, View>, Vote> seen_;  // to find conflicts
+  std::map<std::tuple<ValidatorIndex, Phase, View>, SharedVote> seen_;  // to find conflicts
 
   std::deque<Buffered> buffered_;  // of the next height
   std::map<Peer, PeerBuffer> buffer_use_;

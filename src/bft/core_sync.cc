@@ -159,20 +159,23 @@ void Core::Machine::on(const Peer&, const TransactionsMessage& m) {
 
 // ---- Evidence ---------------------------------------------------------------------------------
 
-// Compares a verified vote of this height with the others of its voter.
-void Core::Machine::note(const Vote& vote) {
+// Compares a verified vote of this height with the others of its voter, and keeps it.
+Core::Machine::SharedVote Core::Machine::note(const Vote& vote) {
   const Statement& s = vote.statement;
+  const std::tuple key(vote.voter, s.phase, s.view);
+  const auto known = seen_.find(key);
+  const bool is_known = known != seen_.end() && *known->second == vote;
+  SharedVote shared = is_known ? known->second : std::make_shared<const Vote>(vote);
   // NewLeaders may name any view: of those far ahead only the newest is kept, in new_leaders_.
   const bool is_near = s.phase != Phase::kNewLeader || s.view <= view_ + settings_.views_ahead_max;
-  if (is_near && seen_.size() < kSeenMax) {
-    seen_.emplace(std::tuple(vote.voter, s.phase, s.view), vote);
-  }
+  if (known == seen_.end() && is_near && seen_.size() < kSeenMax) seen_.emplace(key, shared);
   const auto end = seen_.upper_bound({vote.voter, Phase::kCheckpoint, ~View{0}});
   for (auto at = seen_.lower_bound({vote.voter, Phase::kNewLeader, 0}); at != end; ++at) {
-    if (!conflicts(at->second.statement, s)) continue;
-    report(make_evidence(chain_.epoch(), at->second, vote));
-    return;
+    if (!conflicts(at->second->statement, s)) continue;
+    report(make_evidence(chain_.epoch(), *at->second, vote));
+    break;
   }
+  return shared;
 }
 
 void Core::Machine::report(const Evidence& evidence) {

@@ -78,7 +78,7 @@ void Core::Machine::on_vote(const Peer& from, const VoteMessage& m, const Bytes&
   if (!in_window(s.view)) return drop();
   const bool sampled = is_sampled(chain_.validators(), s.phase);
   const auto seen = seen_.find({vote.voter, s.phase, s.view});
-  if (seen != seen_.end() && seen->second == vote) return;
+  if (seen != seen_.end() && *seen->second == vote) return;
   if (!verify_vote(context(), vote).ok()) return drop();
   if (sampled && (!own_ || !draw_addresses(context(), vote, *own_))) return drop();
   if (m.proposal) {
@@ -90,11 +90,11 @@ void Core::Machine::on_vote(const Peer& from, const VoteMessage& m, const Bytes&
     count_leader_vote(*m.proposal);
   }
   if (sampled && !m.proposal) return drop();
-  note(vote);
-  add_vote(vote);
+  add_vote(note(vote));
 }
 
-void Core::Machine::add_vote(const Vote& vote) {
+void Core::Machine::add_vote(SharedVote shared) {
+  const Vote& vote = *shared;
   const Statement& s = vote.statement;
   if (is_sampled(chain_.validators(), s.phase) && own_ && vote.voter == *own_ &&
       !draw_addresses(context(), vote, *own_)) {
@@ -102,7 +102,7 @@ void Core::Machine::add_vote(const Vote& vote) {
   }
   ViewState& view = views_[s.view];
   Votes& votes = s.phase == Phase::kPrepare ? view.prepares : view.commits;
-  if (!votes.by_voter.emplace(vote.voter, vote).second) return;
+  if (!votes.by_voter.try_emplace(vote.voter, std::move(shared)).second) return;
   votes.weights[s.digest] += chain_.validators().at(vote.voter).weight;
   if (s.phase == Phase::kCommit && !committed_ &&
       vote_weight(s.phase, s.view, s.digest) >= vote_quorum(s.phase)) {
@@ -139,8 +139,8 @@ Certificate Core::Machine::make_certificate(Phase phase, View view, const Digest
   const auto at = views_.find(view);
   const Votes& votes = phase == Phase::kPrepare ? at->second.prepares : at->second.commits;
   for (const auto& [voter, vote] : votes.by_voter) {
-    if (vote.statement.digest != digest) continue;
-    certificate.votes.push_back({voter, vote.signature, vote.draw});
+    if (vote->statement.digest != digest) continue;
+    certificate.votes.push_back({voter, vote->signature, vote->draw});
   }
   return certificate;
 }
@@ -192,7 +192,7 @@ bool Core::Machine::prepare() {
           encode_decided({{proposal.header, payload->bytes}, Certificate{}}));
   const std::optional<Vote> vote = sign(statement);
   ASSAY_CHECK(vote.has_value());
-  add_vote(*vote);
+  add_vote(note(*vote));
   send_vote(*vote);
   return true;
 }
@@ -211,7 +211,7 @@ bool Core::Machine::commit() {
   const std::optional<Vote> vote =
       sign(statement, make_certificate(Phase::kPrepare, view_, digest), proposal.header);
   ASSAY_CHECK(vote.has_value());
-  add_vote(*vote);
+  add_vote(note(*vote));
   send_vote(*vote);
   return true;
 }
