@@ -255,7 +255,7 @@ TEST(Core, AllRestartTogetherAtAnyMoment) {
   }
 }
 
-TEST(Core, ADecisionTakesTheMessagesOfItsFormula) {
+TEST(Core, ADecisionTakesTheMessagesAndBytesOfItsFormula) {
   for (const size_t n : {4U, 7U, 10U, 13U}) {
     Cluster cluster(n);
     // The leader's block timer alone: an empty block, and nothing is said twice.
@@ -268,16 +268,24 @@ TEST(Core, ADecisionTakesTheMessagesOfItsFormula) {
       }
     }
     size_t messages = 0;
+    size_t bytes = 0;
+    size_t proposal_bytes = 0;
     while (!cluster.wire_.empty()) {
       const Cluster::Wire message = cluster.wire_.front();
       cluster.wire_.pop_front();
       ++messages;
+      bytes += message.bytes.size();
+      if (message.bytes[1] == 0) proposal_bytes = message.bytes.size();
       cluster.give(message.to,
                    MessageReceived{cluster.nodes_[message.from].keys->public_key(), message.bytes});
     }
     EXPECT_EQ(cluster.height(), 1U);
     // Propose to all others; Prepare and Commit of each to all others.
     EXPECT_EQ(messages, (n - 1) + 2 * n * (n - 1)) << n;
+    // docs/formats/consensus.md: head, statement, voter, signature, no draw, no proposal.
+    constexpr size_t kVoteBytes = 2 + (1 + 8 + 4 + 4 + 32) + 2 + 64 + 1 + 1;
+    EXPECT_EQ(bytes, (n - 1) * (proposal_bytes + 2 * n * kVoteBytes)) << n;
+    EXPECT_LT(proposal_bytes, 600U);
   }
 }
 

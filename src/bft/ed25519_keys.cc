@@ -20,7 +20,10 @@ Digest digest_of(uint8_t kind, const PublicKey& key, ByteSpan message, ByteSpan 
 }  // namespace
 
 Ed25519Keys::Ed25519Keys(SigningKey signing, VrfKey vrf, size_t valid_max)
-    : signing_(std::move(signing)), vrf_(std::move(vrf)), valid_max_(valid_max) {}
+    : signing_(std::move(signing)), vrf_(std::move(vrf)), valid_max_(valid_max) {
+  static const bool is_sound = ecvrf_self_test().ok();
+  ASSAY_CHECK(is_sound);
+}
 
 // What this validator has made itself holds: it comes back in certificates, and is not verified.
 Signature Ed25519Keys::sign(ByteSpan message) const {

@@ -15,6 +15,7 @@ namespace assay::bft {
 
 class Ed25519Keys : public Keys {
  public:
+  // Pre: ecvrf_self_test passes (CHECK, once): a program asks it first, and says what is wrong.
   // valid_max: how many valid signatures and proofs are remembered, some 150 bytes each.
   Ed25519Keys(SigningKey signing, VrfKey vrf, size_t valid_max = size_t{1} << 16);
 
