@@ -313,7 +313,7 @@ int run(const std::vector<std::string>& names) {
   if (everything) types.assign(std::begin(kAllDTypes), std::end(kAllDTypes));
 
   if (wanted("few")) {
-    for (const DType type : types) bench_few_tokens(isas, type, 1536, 576);
+    for (const DType type : types) bench_few_tokens(isas, type, 1536, 512);
     for (const DType type : types) bench_few_tokens(isas, type, 4096, 4096);
   }
   if (everything && wanted("rows")) {
