@@ -17,13 +17,13 @@
 namespace assay {
 namespace {
 
-constexpr size_t kBatches[] = {1, 2, 3, 4, 6, 8, 12, 16, 32, 64};
-constexpr size_t kPrefills[] = {16, 32, 64, 128, 256, 512};
+constexpr size_t kBatches[] = {1, 2, 4, 8, 16, 32};
+constexpr size_t kPrefills[] = {64, 128, 256, 512};
 constexpr size_t kPromptTokens = 512;
 
 struct Settings {
   size_t threads = 1;
-  size_t context = 64;  // tokens of each sequence before the first step
+  size_t context = 64;  // tokens of each sequence before the first step, in whole pages
   size_t rounds = 5;
 };
 
@@ -47,15 +47,10 @@ std::vector<TokenId> random_tokens(const Model& model, size_t count) {
 }
 
 Result<double> decode_seconds(Engine& engine, const ComputeContext& compute,
-                              std::span<const TokenId> tokens, size_t batch,
-                              const Settings& settings) {
-  const size_t steps = std::max<size_t>(2, 32 / batch);
+                              std::span<const TokenId> tokens, std::span<const Sequence> begun) {
+  const size_t steps = std::max<size_t>(2, 32 / begun.size());
   std::vector<Sequence> sequences;
-  for (size_t i = 0; i < batch; ++i) {
-    sequences.push_back(engine.begin());
-    ASSAY_RETURN_IF_ERROR(
-        engine.forward(sequences.back(), tokens.first(settings.context)).status());
-  }
+  for (const Sequence& sequence : begun) sequences.push_back(engine.begin(sequence.pages()));
   const double start = seconds_now(compute);
   for (size_t step = 0; step < steps; ++step) {
     std::vector<Engine::Work> works;
@@ -66,7 +61,9 @@ Result<double> decode_seconds(Engine& engine, const ComputeContext& compute,
 }
 
 Status bench_decode(const Model& model, ComputeContext& compute, const Settings& settings) {
-  const size_t positions = settings.context + 64;
+  constexpr size_t kSteps = KvPool::kPagePositions;  // in a page of their own
+  const size_t context = KvPool::pages_for(settings.context) * KvPool::kPagePositions;
+  const size_t positions = context + kSteps;
   ASSAY_ASSIGN_OR_RETURN(
       const auto engine,
       Engine::load(model, compute,
@@ -74,15 +71,21 @@ Status bench_decode(const Model& model, ComputeContext& compute, const Settings&
                     .pages = KvPool::pages_for(positions) * std::ranges::max(kBatches),
                     .batch_tokens = std::max<size_t>(64, std::ranges::max(kBatches))}));
   const std::vector<TokenId> tokens = random_tokens(model, positions);
+  std::vector<Sequence> begun;
+  for (size_t i = 0; i < std::ranges::max(kBatches); ++i) {
+    begun.push_back(engine->begin());
+    ASSAY_RETURN_IF_ERROR(engine->forward(begun.back(), std::span(tokens).first(context)).status());
+  }
   std::vector<std::vector<double>> seconds(std::size(kBatches));
   for (size_t round = 0; round < settings.rounds; ++round) {
     for (size_t i = 0; i < std::size(kBatches); ++i) {
-      ASSAY_ASSIGN_OR_RETURN(const double time,
-                             decode_seconds(*engine, compute, tokens, kBatches[i], settings));
+      ASSAY_ASSIGN_OR_RETURN(
+          const double time,
+          decode_seconds(*engine, compute, tokens, std::span(begun).first(kBatches[i])));
       seconds[i].push_back(time);
     }
   }
-  std::printf("decode, context %zu\n", settings.context);
+  std::printf("decode, context %zu\n", context);
   const double alone = median(seconds[0]);
   for (size_t i = 0; i < std::size(kBatches); ++i) {
     const double time = median(seconds[i]);
@@ -96,6 +99,7 @@ Status bench_decode(const Model& model, ComputeContext& compute, const Settings&
 Status bench_prefill(const Model& model, ComputeContext& compute, const Settings& settings) {
   const std::vector<TokenId> tokens = random_tokens(model, kPromptTokens);
   std::printf("prefill of %zu tokens\n", kPromptTokens);
+  std::fflush(stdout);
   for (const size_t batch : kPrefills) {
     ASSAY_ASSIGN_OR_RETURN(
         const auto engine,
@@ -109,6 +113,7 @@ Status bench_prefill(const Model& model, ComputeContext& compute, const Settings
     }
     std::printf("  %3zu a step  %8.1f tokens/s\n", batch,
                 static_cast<double>(kPromptTokens) / median(seconds));
+    std::fflush(stdout);
   }
   return ok_status();
 }
@@ -118,6 +123,7 @@ Status run(const std::string& path, const Settings& settings) {
   ASSAY_ASSIGN_OR_RETURN(ComputeContext compute, make_compute(settings.threads));
   std::printf("%s, %s, %zu threads\n", path.c_str(), type_names(model).c_str(),
               compute.pool->threads());
+  std::fflush(stdout);
   ASSAY_RETURN_IF_ERROR(bench_decode(model, compute, settings));
   return bench_prefill(model, compute, settings);
 }

@@ -11,31 +11,10 @@
 #include <vector>
 
 #include "base/prng.h"
-#include "model/engine.h"
+#include "model/engine_testing.h"
 
 namespace assay {
 namespace {
-
-constexpr size_t kPage = KvPool::kPagePositions;
-
-std::unique_ptr<Model> open(const std::string& path) {
-  auto model = open_model(std::string(ASSAY_TESTDATA) + "/" + path);
-  EXPECT_TRUE(model.ok()) << model.status().message();
-  return model.ok() ? std::make_unique<Model>(std::move(model).value()) : nullptr;
-}
-
-ComputeContext compute_with(size_t threads) {
-  auto compute = make_compute(threads);
-  EXPECT_TRUE(compute.ok()) << compute.status().message();
-  return std::move(compute).value();
-}
-
-std::unique_ptr<Engine> load(const Model& model, ComputeContext& compute,
-                             const Engine::Options& options) {
-  auto engine = Engine::load(model, compute, options);
-  EXPECT_TRUE(engine.ok()) << engine.status().message();
-  return engine.ok() ? std::move(engine).value() : nullptr;
-}
 
 using Rows = std::vector<std::vector<float>>;  // logits of each token
 
@@ -228,15 +207,7 @@ INSTANTIATE_TEST_SUITE_P(Models, BatchTest,
                                            "families/gemma3-six", "families/phi3-longrope",
                                            "families/falcon", "families/gpt2", "families/qwen3",
                                            "models/lexi-nano/lexi-nano-q4_0.gguf"),
-                         [](const auto& param_info) {
-                           std::string name = param_info.param;
-                           name = name.substr(name.rfind('/') + 1);
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return std::isalnum(static_cast<uint8_t>(c)) == 0; },
-                               '_');
-                           return name;
-                         });
+                         model_test_name);
 
 // Encoders see whole sequences, but several in a step.
 class EncoderBatchTest : public ::testing::TestWithParam<std::string> {};
@@ -272,10 +243,7 @@ TEST_P(EncoderBatchTest, SequencesOfAStepDoNotSeeEachOther) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, EncoderBatchTest,
-                         ::testing::Values("families/bert", "families/t5"),
-                         [](const auto& param_info) {
-                           return param_info.param.substr(param_info.param.find('/') + 1);
-                         });
+                         ::testing::Values("families/bert", "families/t5"), model_test_name);
 
 class StepTest : public ::testing::TestWithParam<bool> {
  protected:
