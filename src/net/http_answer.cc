@@ -272,6 +272,8 @@ void HttpAnswer::client_gone(Gone how) {
     const std::lock_guard lock(mutex_);
     half_closed_ = true;
     if (how == Gone::kEntirely) gone_ = true;
+    // Nothing can be added to a stream any more, so nothing is waited for.
+    if (phase_ == Phase::kStreaming) cut_ = true;
     if (phase_ != Phase::kEnded) std::swap(callback, on_close_);
   }
   if (callback) callback();

@@ -39,6 +39,18 @@ class HttpServerTest : public testing::Test {
     server_->route("GET", "/query", [](const std::shared_ptr<HttpExchange>& exchange) {
       exchange->send({.body = std::string(exchange->request().parameter("q").value_or("-"))});
     });
+    server_->route("GET", "/fail", [](const std::shared_ptr<HttpExchange>& exchange) {
+      exchange->send({.body = std::string(1, exchange->request().path.at(100))});
+    });
+    server_->route("GET", "/endless", [this](const std::shared_ptr<HttpExchange>& exchange) {
+      exchange->begin(200, {});
+      exchange->write("data: 1\n\n");
+      {
+        const std::lock_guard lock(mutex_);
+        kept_.push_back(exchange);
+      }
+      exchange->on_close([this] { ++streams_closed_; });
+    });
     const Status started = server_->start();
     ASSERT_TRUE(started.ok()) << started.message();
   }
@@ -56,6 +68,7 @@ class HttpServerTest : public testing::Test {
   std::mutex mutex_;
   std::vector<std::shared_ptr<HttpExchange>> kept_;
   Signal kept_signal_;
+  std::atomic<size_t> streams_closed_{0};
 };
 
 TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
@@ -351,6 +364,36 @@ TEST_F(HttpServerTest, AnswersForHandlersThatForgetTo) {
   exchange->write("half");
   exchange.reset();
   EXPECT_FALSE(client.receive().complete) << "a stream that is dropped must look incomplete";
+}
+
+TEST_F(HttpServerTest, AnswersForHandlersThatFail) {
+  start();
+  RawClient client(server_->port());
+  const RawResponse response = client.get("/fail");
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(response.body.find("at: __n"), std::string::npos) << "what went wrong is not told";
+  EXPECT_TRUE(observer_->wait_for([&] { return observer_->rejects["handler_threw"] == 1; }));
+}
+
+// Every stream that is begun ends: by its client's going, and never twice.
+TEST_F(HttpServerTest, SurvivesManyClientsThatGo) {
+  HttpServerOptions options;
+  options.threads = 2;
+  options.limits.connections_max = 2000;
+  options.limits.connections_per_address_max = 2000;
+  start(std::move(options));
+  constexpr size_t kStreams = 1000;
+  for (size_t i = 0; i < kStreams; ++i) {
+    RawClient client(server_->port());
+    client.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+    if (i % 3 == 0) client.read_more();
+    i % 2 == 0 ? client.close() : client.reset();
+  }
+  EXPECT_TRUE(observer_->wait_for([&] { return observer_->closed == kStreams; }))
+      << observer_->opened << " opened, " << observer_->closed << " closed";
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(streams_closed_, kept_.size());
+  for (const auto& exchange : kept_) EXPECT_FALSE(exchange->write("more"));
 }
 
 TEST_F(HttpServerTest, ShapesErrorsAsTheApiWants) {

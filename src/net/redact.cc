@@ -106,7 +106,7 @@ bool is_secret_name(std::string_view name) {
       "passphrase",    "secret",    "cookie",   "credential", "privatekey",
       "signingkey",    "sessionid", "accesskey"};
   std::string plain;
-  for (const char c : name.substr(0, 256)) {
+  for (const char c : name) {
     if (c != '_' && c != '-') plain += lower(c);
   }
   return std::any_of(kWords.begin(), kWords.end(),
