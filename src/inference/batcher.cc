@@ -51,7 +51,7 @@ struct Batcher::State {
       : parts(parts_in),
         options(options_in),
         prefixes(parts_in.engine->pool()),
-        scratch(parts_in.compute->pool->threads()),
+        scratch(parts_in.compute->scratch_threads()),
         queue(options_in.queued_max) {}
 
   // Immutable.

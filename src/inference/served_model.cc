@@ -154,7 +154,7 @@ Status ServedModel::identify(const ServedModelOptions& options, const Governance
 
 Status ServedModel::start(const ServedModelOptions& options) {
   ASSAY_ASSIGN_OR_RETURN(info_.context_tokens, context_of(options, model_->arch));
-  const size_t threads = shared_.context->pool->threads();
+  const size_t threads = shared_.context->scratch_threads();
   ASSAY_ASSIGN_OR_RETURN(const Engine::Options plan,
                          plan_engine(options, *model_, threads, info_.context_tokens));
   info_.memory_bytes = Engine::memory_bytes(*model_, threads, plan);

@@ -91,7 +91,7 @@ Block::Block(const Architecture& arch, ComputeContext& compute, size_t tile_toke
       mixed_(tile_tokens * q_width_),
       gate_(tile_tokens * arch.d_ff),
       up_(tile_tokens * arch.d_ff),
-      worker_scratch_(compute.pool->threads() * worker_floats(arch, positions_max)) {
+      worker_scratch_(compute.scratch_threads() * worker_floats(arch, positions_max)) {
   if (arch.rotary_dims == 0) return;
   rope_ = make_table(arch.rope, arch.rope.divisors);
   if (!arch.rope.long_divisors.empty()) rope_long_ = make_table(arch.rope, arch.rope.long_divisors);

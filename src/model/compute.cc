@@ -29,6 +29,7 @@ Result<ComputeContext> make_compute(size_t threads) {
   fpenv_set();
   compute.pool = std::make_unique<ThreadPool>(
       threads == 0 ? std::min(processors_available(), ThreadPool::kThreadsMax) : threads);
+  compute.threads_max = compute.pool->threads();
   return compute;
 }
 

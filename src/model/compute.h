@@ -12,6 +12,12 @@ namespace assay {
 struct ComputeContext {
   const Kernels* kernels = nullptr;
   std::unique_ptr<ThreadPool> pool;
+  // Of any pool that takes the place of this one while something computes with it, as a self-test
+  // does. To be set before anything computes; 0: those of the pool.
+  size_t threads_max = 0;
+
+  // How many threads scratch space has room for.
+  size_t scratch_threads() const { return threads_max != 0 ? threads_max : pool->threads(); }
 };
 
 // threads 0: all processors available to this process. Sets the floating-point environment of the

@@ -137,7 +137,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext&
     return invalid_argument(std::to_string(pages) + " pages are more than " +
                             std::to_string(UINT32_MAX));
   }
-  const size_t threads = compute.pool->threads();
+  const size_t threads = compute.scratch_threads();
   const uint64_t need = memory_bytes(model, threads, options);
   if (options.memory_bytes != 0 && need > options.memory_bytes) {
     return resource_exhausted(

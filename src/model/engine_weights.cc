@@ -31,7 +31,7 @@ class ResidentMatrices : public EngineWeights {
         compute_(compute),
         embedding_(model.tensor(TensorRole::kTokenEmbedding)),
         memory_(matrix_bytes(model)),
-        scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)) {}
+        scratch_(compute.scratch_threads() * matmul_scratch_floats_max(model)) {}
 
   // Reads all of them into one block of memory: small ones share its huge pages.
   Status load() {
@@ -99,7 +99,7 @@ class StreamedWeights : public EngineWeights {
         stream_(buffer_bytes),
         transposed_(has_transposed(model) ? buffer_bytes : 0),
         row_(stride_of(embedding_)),
-        scratch_(compute.pool->threads() * matmul_scratch_floats_max(model)) {}
+        scratch_(compute.scratch_threads() * matmul_scratch_floats_max(model)) {}
 
   Status check() {
     for (const BoundTensor& tensor : model_.tensors) {
