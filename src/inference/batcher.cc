@@ -166,6 +166,8 @@ Status Batcher::State::check(const InferenceRequest& request) const {
   return check_stop_texts(request);
 }
 
+Status Batcher::check(const InferenceRequest& request) const { return state_->check(request); }
+
 Result<Batcher::Ticket> Batcher::submit(InferenceRequest request,
                                         std::shared_ptr<ResponseSink> sink) {
   State& s = *state_;

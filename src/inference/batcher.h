@@ -57,9 +57,11 @@ class Batcher {
   // Cancels whatever is left.
   ~Batcher();
 
-  // Takes a request; its answer goes to sink. Errors: INVALID_ARGUMENT for what the model cannot
-  // do (names the field), RESOURCE_EXHAUSTED when the queue is full, UNAVAILABLE when it drains.
-  // Threads: any.
+  // What submit() would say of the request itself. Errors: INVALID_ARGUMENT for what the model
+  // cannot do (names the field). Threads: any.
+  Status check(const InferenceRequest& request) const;
+  // Takes a request; its answer goes to sink. Errors: those of check(), RESOURCE_EXHAUSTED when the
+  // queue is full, UNAVAILABLE when it drains. Threads: any.
   using Ticket = uint64_t;
   Result<Ticket> submit(InferenceRequest request, std::shared_ptr<ResponseSink> sink);
   // The request ends with CANCELLED unless it has ended. Threads: any.

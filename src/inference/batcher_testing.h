@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -78,6 +79,7 @@ class CollectingSink : public ResponseSink {
 
 struct TestServerOptions {
   size_t threads = 1;
+  size_t threads_max = 0;  // ComputeContext::threads_max; 0: threads
   size_t positions_max = 160;
   size_t pages = 0;
   size_t batch_tokens = 64;
@@ -91,7 +93,7 @@ class TestServer {
   explicit TestServer(const TestServerOptions& options)
       : model_(
             open_model(std::string(ASSAY_TESTDATA) + "/models/lexi-nano/" + options.file).value()),
-        compute_(make_compute(options.threads).value()),
+        compute_(compute_of(options)),
         engine_(Engine::load(model_, compute_,
                              {.positions_max = options.positions_max,
                               .pages = options.pages,
@@ -102,7 +104,7 @@ class TestServer {
     batcher_ = std::make_unique<Batcher>(Batcher::Parts{.model = &model_,
                                                         .engine = engine_.get(),
                                                         .compute = &compute_,
-                                                        .identity = {sha256("model"), {}},
+                                                        .identity = identity(),
                                                         .clock = &monotonic_clock(),
                                                         .turn = &turn_},
                                          batching);
@@ -112,6 +114,7 @@ class TestServer {
   const Model& model() const { return model_; }
   ComputeContext& compute() { return compute_; }
   Engine& engine() { return *engine_; }
+  static ModelIdentity identity() { return {sha256("model"), {}}; }
 
   std::shared_ptr<CollectingSink> submit(const InferenceRequest& request) {
     auto sink = std::make_shared<CollectingSink>();
@@ -125,6 +128,12 @@ class TestServer {
   }
 
  private:
+  static ComputeContext compute_of(const TestServerOptions& options) {
+    ComputeContext compute = make_compute(options.threads).value();
+    compute.threads_max = std::max(options.threads, options.threads_max);
+    return compute;
+  }
+
   Model model_;
   ComputeContext compute_;
   ComputeTurn turn_;

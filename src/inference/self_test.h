@@ -11,11 +11,12 @@
 
 namespace assay {
 
+// Every combination of these. What says "empty" stands for the way requests are computed now.
 struct SelfTestMatrix {
-  std::vector<Isa> isas;        // each present
-  std::vector<size_t> threads;  // each in [1, kSelfTestThreadsMax]
+  std::vector<Isa> isas;        // each present; or empty
+  std::vector<size_t> threads;  // each in [1, kSelfTestThreadsMax]; or empty
   std::vector<size_t> batches;  // sequences computed at once: the golden among others
-  std::vector<size_t> chunks;   // tokens of the prompt a step
+  std::vector<size_t> chunks;   // most tokens of the prompt a step; a step may have less room
 };
 inline constexpr size_t kSelfTestThreadsMax = 16;
 inline constexpr size_t kSelfTestBatchesMax = 64;
@@ -41,14 +42,25 @@ struct SelfTestSubject {
 };
 
 // Every golden in every configuration, one between two steps of the batcher each. stop, asked
-// between them: true ends it with CANCELLED. Errors: FAILED_PRECONDITION when there is no golden,
-// or they were made with another model; INVALID_ARGUMENT for a configuration that cannot be run
-// (names it); RESOURCE_EXHAUSTED; UNAVAILABLE.
+// between them: true ends it with CANCELLED. More threads than the server's need
+// ComputeContext::threads_max. Errors: FAILED_PRECONDITION when there is no golden, or they were
+// made with another model; INVALID_ARGUMENT for a golden or a configuration that cannot be run
+// (names it); RESOURCE_EXHAUSTED (pages); UNAVAILABLE. Threads: any but the batcher's.
 Result<std::vector<SelfTestResult>> run_self_test(const SelfTestSubject& subject,
                                                   const Goldens& goldens,
                                                   const SelfTestMatrix& matrix,
                                                   const std::function<bool()>& stop = {});
-// Makes the transcripts of goldens from what the model answers now, in one configuration.
+// Makes the transcripts of goldens from what the model answers now, alone. Errors: as above.
 Status fill_goldens(const SelfTestSubject& subject, Goldens& goldens);
+
+struct GoldenDraw {
+  size_t context_tokens = 0;  // of the model as it is served; prompts fill at most half of it
+  size_t count = 0;           // at most kGoldensMax
+  uint64_t seed = 0;
+};
+// Prompts for a model, drawn from its vocabulary: the same ones everywhere. Short and long ones,
+// to be scored and to be continued; without transcripts. Pre: a context of 2 tokens or more
+// (CHECK).
+std::vector<Golden> draw_goldens(const Model& model, const GoldenDraw& draw);
 
 }  // namespace assay
