@@ -146,8 +146,8 @@ class Writer {
       entries.emplace_back(std::move(text), &value);
     }
     if (style_.sort_keys) {
-      std::stable_sort(entries.begin(), entries.end(),
-                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::sort(entries.begin(), entries.end(),
+                [](const auto& a, const auto& b) { return a.first < b.first; });
     }
     out_.push_back('{');
     ++levels_;
