@@ -3,7 +3,7 @@
 // part of it that they use runs them (jinja_eval.h), with the settings of transformers'
 // apply_chat_template: trim_blocks, lstrip_blocks, loop controls, an immutable sandbox. What is
 // supported stands in docs/families.md. Tested in chat_template_test.cc against jinja2 itself;
-// fuzzed in jinja_fuzz.cc.
+// fuzzed in chat_template_fuzz.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Runs a parsed template. Every expression, iteration and byte is paid for in the Runtime, and the
 // depth is bounded, so that no template runs for ever, fills the memory or the stack.
-// Tested in jinja_eval_test.cc against jinja2, fuzzed in jinja_fuzz.cc. Source: jinja2 3.1,
+// Tested in jinja_eval_test.cc against jinja2, fuzzed in chat_template_fuzz.cc. Source: jinja2 3.1,
 // compiler.py (scopes: set inside a for loop or macro is not seen outside, inside an if it is).
 #pragma once
 

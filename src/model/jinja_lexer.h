@@ -1,6 +1,6 @@
 // The tokens of a Jinja2 template, under the settings of transformers' chat templates: trim_blocks
 // and lstrip_blocks are on, one newline at the end of the source is dropped, newlines of any kind
-// become \n. Tested in jinja_lexer_test.cc, fuzzed in jinja_fuzz.cc.
+// become \n. Tested in jinja_lexer_test.cc, fuzzed in chat_template_fuzz.cc.
 // Source: jinja2 3.1, lexer.py.
 #pragma once
 

@@ -2,7 +2,7 @@
 // and a condition, set in all forms, macro, call, filter, with, break, continue, raw, comments,
 // and generation of transformers. Filters and tests are looked up here, so that a template that
 // needs one that is missing is refused before it is used.
-// Tested in jinja_parser_test.cc, fuzzed in jinja_fuzz.cc. Source: jinja2 3.1, parser.py.
+// Tested in jinja_parser_test.cc, fuzzed in chat_template_fuzz.cc. Source: jinja2 3.1, parser.py.
 #pragma once
 
 #include <string_view>

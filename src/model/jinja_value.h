@@ -3,7 +3,7 @@
 // Everything a program makes lives in a Runtime until the end of the render and is paid for there;
 // values are small and only point, so that no shape of data costs a deep or cyclic destruction.
 // Integers have 64 bits: what Python would make longer is an error.
-// Tested in jinja_value_test.cc, fuzzed in jinja_fuzz.cc.
+// Tested in jinja_value_test.cc, fuzzed in chat_template_fuzz.cc.
 #pragma once
 
 #include <cstdint>
