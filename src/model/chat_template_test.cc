@@ -202,7 +202,7 @@ TEST_F(OpenedTemplate, FolderGivesTheDefaultOne) {
   EXPECT_EQ((*open())->render({}).value(), "one " + tokenizer_->piece_bytes(tokenizer_->eos()));
   write(
       "tokenizer_config.json",
-      R"({"chat_template": [{"name": "a", "template": ""}, {"name": "default", "template": "d"}]})");
+      R"({"chat_template": [{"name": "a", "template":""}, {"name": "default", "template": "d"}]})");
   EXPECT_EQ((*open())->render({}).value(), "d");
   // The file of its own wins, as in transformers.
   write("chat_template.jinja", "{{ 1 + 1 }}");
