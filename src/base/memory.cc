@@ -29,14 +29,13 @@ void take_group_limits(uint64_t& limit, const std::string& root, std::string gro
   }
 }
 
-}  // namespace
-
-uint64_t peak_rss_bytes() {
+// A field of the kernel's account of this process that is given in KiB, in bytes.
+uint64_t status_bytes(std::string_view field) {
   std::ifstream status("/proc/self/status");
   std::string line;
   while (std::getline(status, line)) {
-    if (line.starts_with("VmHWM:")) {
-      std::istringstream fields(line.substr(6));
+    if (line.starts_with(field)) {
+      std::istringstream fields(line.substr(field.size()));
       uint64_t kib = 0;
       fields >> kib;
       return kib * 1024;
@@ -44,6 +43,11 @@ uint64_t peak_rss_bytes() {
   }
   return 0;
 }
+
+}  // namespace
+
+uint64_t rss_bytes() { return status_bytes("VmRSS:"); }
+uint64_t peak_rss_bytes() { return status_bytes("VmHWM:"); }
 
 uint64_t memory_limit_bytes() {
   uint64_t limit = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *

@@ -5,6 +5,8 @@
 
 namespace assay {
 
+// Resident set of this process now, in bytes; 0 when the kernel does not tell.
+uint64_t rss_bytes();
 // Highest resident set of this process since it started (VmHWM), in bytes; 0 when the kernel does
 // not tell.
 uint64_t peak_rss_bytes();

@@ -18,6 +18,17 @@ TEST(Memory, PeakRisesWithWhatIsTouched) {
   EXPECT_LE(peak_rss_bytes(), before + kBytes + (size_t{16} << 20));
 }
 
+TEST(Memory, WhatIsTouchedIsResidentUntilItGoes) {
+  constexpr size_t kBytes = size_t{64} << 20;
+  const uint64_t before = rss_bytes();
+  auto block = std::make_unique<char[]>(kBytes);
+  std::memset(block.get(), 1, kBytes);
+  EXPECT_GE(rss_bytes(), kBytes);
+  EXPECT_GE(rss_bytes(), before + kBytes - (size_t{4} << 20));
+  block = nullptr;
+  EXPECT_LE(rss_bytes(), before + (size_t{16} << 20));
+}
+
 TEST(Memory, LimitIsPositiveAndAtMostPhysical) {
   EXPECT_GT(memory_limit_bytes(), uint64_t{16} << 20);
   EXPECT_LT(memory_limit_bytes(), uint64_t{1} << 50);
