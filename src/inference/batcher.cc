@@ -253,6 +253,7 @@ BatcherStats Batcher::stats() const {
   const std::lock_guard lock(state_->mutex);
   BatcherStats stats = state_->stats;
   stats.queued = state_->queue.size();
+  stats.queued_max = state_->options.queued_max;
   return stats;
 }
 

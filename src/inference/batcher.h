@@ -28,6 +28,7 @@ struct BatcherOptions {
 // What a batcher has done since it began, and how it stands.
 struct BatcherStats {
   size_t queued = 0;
+  size_t queued_max = 0;
   size_t running = 0;
   size_t pages_free = 0;
   size_t pages = 0;

@@ -75,6 +75,8 @@ class ServedModel {
   const Status& chat_status() const { return chat_status_; }
   const Goldens* goldens() const { return goldens_ ? &*goldens_ : nullptr; }
   SelfTestSubject self_test_subject();
+  // Tokens that a step takes, at most.
+  size_t batch_tokens() const { return engine_->batch_tokens(); }
 
   // Computes the goldens again as they are computed for requests. Errors: FAILED_PRECONDITION
   // (names the golden that is not met), UNAVAILABLE (the model goes). Pre: there are some (CHECK).
