@@ -165,6 +165,9 @@ const std::vector<Confined> kConfinedHeaders = {
     {"spdlog/*", {"src/net/log.cc"}},
     {"grpcpp/*", {"src/service/*grpc*"}},
     {"google/*", {"src/service/*grpc*", "src/net/otlp_exporter.cc"}},
+    // What protoc makes of proto/, and of the standard health service.
+    {"inference/v1/*", {"src/service/*grpc*"}},
+    {"grpc/*", {"src/service/*grpc*"}},
     {"sodium.h",
      {"src/crypto/key_file.cc", "src/crypto/ed25519.cc", "src/crypto/ecvrf.cc",
       "src/crypto/ecvrf_test.cc", "src/crypto/secret_array.cc", "src/crypto/seeded_stream.cc",
