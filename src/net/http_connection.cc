@@ -216,7 +216,7 @@ HttpError Connection::parse_error(const Error& error) const {
 void Connection::parse() {
   while (true) {
     bool needs_more = true;
-    if (phase_ == Phase::kIdle && requests_ > 0 && input_.starts_with("\r\n")) input_.erase(0, 2);
+    if (phase_ == Phase::kIdle && input_.starts_with("\r\n")) input_.erase(0, 2);
     if (!input_.empty() && phase_ == Phase::kIdle) {
       phase_ = Phase::kHeader;
       read_deadline_ = requests_ == 0 ? read_deadline_ : after(limits().header_timeout);

@@ -1,5 +1,5 @@
 // What is decided when the header of a request is complete: may it go on, and where to. Internal to
-// the server. Tested through it in http_server_test.cc and http_limits_test.cc.
+// the server. Tested through it in http_server_test.cc and http_connection_test.cc.
 #pragma once
 
 #include <optional>

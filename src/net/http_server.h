@@ -1,6 +1,6 @@
 // HttpServer: HTTP/1.1 and 1.0 with TLS, routes by exact path, streams, and limits on everything.
 // Boost.Asio and Beast's parser lie behind it. Tested in http_server_test.cc (raw sockets, curl)
-// and http_limits_test.cc. Source: RFC 9110, RFC 9112.
+// and http_connection_test.cc. Source: RFC 9110, RFC 9112.
 #pragma once
 
 #include <chrono>

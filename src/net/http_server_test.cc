@@ -182,6 +182,15 @@ TEST_F(HttpServerTest, SpeaksToOldClients) {
   }
 }
 
+TEST_F(HttpServerTest, IgnoresAnEmptyLineBeforeARequest) {
+  start();
+  RawClient client(server_->port());
+  for (int i = 0; i < 2; ++i) {
+    client.send("\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(client.receive().status, 200);
+  }
+}
+
 TEST_F(HttpServerTest, ClosesWhenAskedTo) {
   start();
   RawClient client(server_->port());

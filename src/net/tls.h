@@ -1,4 +1,4 @@
-// TLS for servers: OpenSSL contexts from files. Internal to net. Tested in http_tls_test.cc.
+// TLS for servers: OpenSSL contexts from files. Internal to net. Tested in tls_test.cc.
 #pragma once
 
 #include <memory>
