@@ -1,15 +1,38 @@
 #include "inference/model_registry.h"
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 
-#include "base/memory.h"
+#include "base/check.h"
 
 namespace assay {
+
+// A model and what find() gives of it, which tells when the last who held it has let go.
+struct ModelRegistry::Place {
+  explicit Place(std::shared_ptr<ServedModel> loaded) : model(std::move(loaded)) {
+    const auto promise = std::make_shared<std::promise<void>>();
+    released = promise->get_future();
+    handle =
+        std::shared_ptr<ServedModel>(model.get(), [owner = model, promise](ServedModel*) mutable {
+          owner.reset();
+          promise->set_value();
+        });
+  }
+
+  std::shared_ptr<ServedModel> model;
+  std::shared_ptr<ServedModel> handle;
+  std::future<void> released;
+};
+
+ModelRegistry::~ModelRegistry() = default;
 
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(const ModelRegistryOptions& options,
                                                              const SharedCompute& shared) {
   std::unique_ptr<ModelRegistry> registry(new ModelRegistry());
+  ASSAY_CHECK(options.governance_path.empty() || options.unix_seconds != nullptr);
   registry->options_ = options;
+  if (options.memory_bytes == 0) registry->options_.memory_bytes = memory_for_models_bytes();
   registry->shared_ = shared;
   if (!options.governance_path.empty()) {
     ASSAY_ASSIGN_OR_RETURN(registry->governance_, Governance::read(options.governance_path));
@@ -19,12 +42,11 @@ Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(const ModelRegistry
 
 GovernanceMoment ModelRegistry::moment() const {
   const std::lock_guard lock(mutex_);
-  return {.unix_seconds = options_.unix_seconds(), .height = height_};
+  return {.unix_seconds = options_.unix_seconds ? options_.unix_seconds() : 0, .height = height_};
 }
 
 // What models may still take: those that go count until they have gone.
 Result<uint64_t> ModelRegistry::memory_left() const {
-  if (options_.memory_bytes == 0) return uint64_t{0};
   uint64_t taken = 0;
   for (const auto& served : list()) taken += served->info().memory_bytes;
   if (taken < options_.memory_bytes) return options_.memory_bytes - taken;
@@ -49,27 +71,23 @@ Status ModelRegistry::load(const ServedModelOptions& options, bool replace) {
   }
   ServedModelOptions bounded = options;
   ASSAY_ASSIGN_OR_RETURN(const uint64_t left, memory_left());
-  if (left != 0 && (bounded.memory_bytes == 0 || bounded.memory_bytes > left)) {
-    bounded.memory_bytes = left;
-  }
+  bounded.memory_bytes = bounded.memory_bytes == 0 ? left : std::min(bounded.memory_bytes, left);
   ASSAY_ASSIGN_OR_RETURN(
       std::shared_ptr<ServedModel> loaded,
       ServedModel::load(bounded, shared_, governance_ ? &*governance_ : nullptr, moment()));
-  std::shared_ptr<ServedModel> old;
+  auto place = std::make_unique<Place>(std::move(loaded));
   {
     const std::lock_guard lock(mutex_);
-    std::shared_ptr<ServedModel>& place = models_[options.name];
-    old = std::move(place);
-    place = std::move(loaded);
+    std::swap(models_[options.name], place);
     if (default_name_.empty()) default_name_ = options.name;
   }
-  retire(std::move(old));
+  retire(std::move(place));
   return ok_status();
 }
 
 Status ModelRegistry::unload(const std::string& name) {
   const std::lock_guard one_change(changes_);
-  std::shared_ptr<ServedModel> old;
+  std::unique_ptr<Place> old;
   {
     const std::lock_guard lock(mutex_);
     const auto it = models_.find(name);
@@ -84,9 +102,14 @@ Status ModelRegistry::unload(const std::string& name) {
   return ok_status();
 }
 
-void ModelRegistry::retire(std::shared_ptr<ServedModel> old) {
+// Nobody finds it any more. Who has found it may be about to send it a request: it takes them as
+// long as somebody holds it.
+void ModelRegistry::retire(std::unique_ptr<Place> old) {
   if (old == nullptr) return;
-  old->batcher().drain(shared_.clock->seconds() + options_.drain_seconds);
+  const double until = shared_.clock->seconds() + options_.drain_seconds;
+  old->handle.reset();
+  old->released.wait_for(std::chrono::duration<double>(options_.drain_seconds));
+  old->model->batcher().drain(until);
 }
 
 Result<std::shared_ptr<ServedModel>> ModelRegistry::find(const std::string& name) const {
@@ -96,12 +119,12 @@ Result<std::shared_ptr<ServedModel>> ModelRegistry::find(const std::string& name
     const auto it = models_.find(name.empty() ? default_name_ : name);
     if (it == models_.end()) {
       std::string names;
-      for (const auto& [other, model] : models_) names += (names.empty() ? "" : ", ") + other;
+      for (const auto& [other, place] : models_) names += (names.empty() ? "" : ", ") + other;
       return not_found(names.empty()
                            ? "no model is served"
                            : "no model named \"" + name + "\" is served; there are: " + names);
     }
-    found = it->second;
+    found = it->second->handle;
   }
   if (governance_) {
     ASSAY_RETURN_IF_ERROR(
@@ -113,7 +136,7 @@ Result<std::shared_ptr<ServedModel>> ModelRegistry::find(const std::string& name
 std::vector<std::shared_ptr<ServedModel>> ModelRegistry::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<ServedModel>> models;
-  for (const auto& [name, model] : models_) models.push_back(model);
+  for (const auto& [name, place] : models_) models.push_back(place->handle);
   return models;
 }
 

@@ -14,6 +14,10 @@ constexpr size_t kHashBufferBytes = size_t{4} << 20;
 constexpr uint64_t kMemoryShare = 80;
 // Sequences that an offloaded model computes together at least: it reads all its weights for them.
 constexpr size_t kOffloadedSequences = 4;
+// Sequences beside a golden when it is tested among others.
+constexpr size_t kGoldenCompany = 2;
+// Goldens that are pinned are the same for everybody who has the model.
+constexpr uint64_t kPinnedGoldensSeed = 1;
 
 bool is_name(std::string_view name) {
   if (name.empty() || name.size() > kModelNameBytesMax) return false;
@@ -57,7 +61,7 @@ Result<size_t> context_of(const ServedModelOptions& options, const Architecture&
 Result<Engine::Options> plan_engine(const ServedModelOptions& options, const Model& model,
                                     size_t threads, size_t context) {
   const uint64_t bound =
-      options.memory_bytes != 0 ? options.memory_bytes : memory_limit_bytes() / 100 * kMemoryShare;
+      options.memory_bytes != 0 ? options.memory_bytes : memory_for_models_bytes();
   const size_t sequence_pages = KvPool::pages_for(context);
   Engine::Options engine = {.positions_max = context,
                             .pages = sequence_pages,
@@ -101,7 +105,21 @@ Status compare_weights(const std::string& path, const Engine& engine,
   return ok_status();
 }
 
+// Every tensor of the file as it is now against what was hashed.
+Status compare_files(const std::string& path, const std::vector<TensorDigests>& then,
+                     const ArtifactDigests& now) {
+  for (size_t i = 0; i < then.size(); ++i) {
+    if (then[i].raw == now.tensors[i].raw) continue;
+    return data_loss(path + ": tensor " + then[i].name +
+                     " is not the one that was hashed: the file changed while it was served; "
+                     "load the model again");
+  }
+  return ok_status();
+}
+
 }  // namespace
+
+uint64_t memory_for_models_bytes() { return memory_limit_bytes() / 100 * kMemoryShare; }
 
 ServedModel::~ServedModel() = default;
 
@@ -123,19 +141,20 @@ Result<std::shared_ptr<ServedModel>> ServedModel::load(const ServedModelOptions&
   }
   ASSAY_RETURN_IF_ERROR(s.identify(options, governance, moment));
   ASSAY_RETURN_IF_ERROR(s.start(options));
-  ASSAY_RETURN_IF_ERROR(s.check_weights());
+  ASSAY_RETURN_IF_ERROR(s.check_memory());
   ASSAY_RETURN_IF_ERROR(s.read_companions(options));
   ASSAY_RETURN_IF_ERROR(s.test_itself());
   return served;
 }
 
+Result<ArtifactDigests> ServedModel::hash_model() {
+  const std::lock_guard turn(*shared_.turn);
+  return hash_artifact(*model_, *shared_.context, kHashBufferBytes);
+}
+
 Status ServedModel::identify(const ServedModelOptions& options, const Governance* governance,
                              const GovernanceMoment& moment) {
-  Result<ArtifactDigests> hashed = [&] {
-    const std::lock_guard turn(*shared_.turn);
-    return hash_artifact(*model_, *shared_.context, kHashBufferBytes);
-  }();
-  ASSAY_ASSIGN_OR_RETURN(ArtifactDigests digests, std::move(hashed));
+  ASSAY_ASSIGN_OR_RETURN(ArtifactDigests digests, hash_model());
   ASSAY_RETURN_IF_ERROR(check_digest(options, digests));
   if (governance != nullptr) {
     ASSAY_RETURN_IF_ERROR(governance->check(digests.digest, digests.canonical_digest, moment)
@@ -188,6 +207,7 @@ Status ServedModel::read_companions(const ServedModelOptions& options) {
   } else {
     chat_status_ = not_found(options.path + " has no tokenizer");
   }
+  if (!options.reads_goldens) return ok_status();
   const std::string path = goldens_path(options.path);
   auto goldens = read_goldens(path);
   if (goldens.ok()) {
@@ -204,30 +224,52 @@ Status ServedModel::read_companions(const ServedModelOptions& options) {
 
 Status ServedModel::test_itself() {
   if (!goldens_) return ok_status();
-  return meet_goldens({.isas = isas_present(),
-                       .threads = {shared_.context->pool->threads()},
-                       .batches = {1, 3},
-                       .chunks = {engine_->batch_tokens()}});
+  size_t pages = 0;
+  for (const Golden& golden : goldens_->vectors) {
+    const size_t positions = golden.prompt.size() + golden.max_tokens;
+    pages = std::max(pages, KvPool::pages_for(std::min(positions, info_.context_tokens)));
+  }
+  // Among others too, unless the memory is just enough for one sequence.
+  const bool has_room =
+      engine_->pool().pages() >= pages + kGoldenCompany && engine_->batch_tokens() > kGoldenCompany;
+  const std::vector<size_t> batches =
+      has_room ? std::vector<size_t>{1, 1 + kGoldenCompany} : std::vector<size_t>{1};
+  // One after the other: a test does not have more than kSelfTestRunsMax runs.
+  for (const Isa isa : isas_present()) {
+    ASSAY_RETURN_IF_ERROR(
+        meet_goldens({.isas = {isa}, .batches = batches, .chunks = {engine_->batch_tokens()}}));
+  }
+  return ok_status();
 }
 
 Status ServedModel::check_goldens() {
-  return meet_goldens({.isas = {shared_.context->kernels->isa},
-                       .threads = {shared_.context->pool->threads()},
-                       .batches = {1},
-                       .chunks = {engine_->batch_tokens()}});
+  return meet_goldens({.batches = {1}, .chunks = {engine_->batch_tokens()}});
 }
 
 Status ServedModel::meet_goldens(const SelfTestMatrix& matrix) {
   ASSAY_CHECK(goldens_.has_value());
-  ASSAY_ASSIGN_OR_RETURN(const std::vector<SelfTestResult> results,
-                         run_self_test(self_test_subject(), *goldens_, matrix));
-  for (const SelfTestResult& result : results) {
+  const auto results = run_self_test(self_test_subject(), *goldens_, matrix);
+  if (!results.ok()) return results.status().with_context(goldens_path(info_.path));
+  for (const SelfTestResult& result : *results) {
     if (result.matches()) continue;
     return failed_precondition(info_.path + ": golden " + result.golden + " is not met with " +
                                std::string(isa_name(result.isa)) + "\n  expected " +
                                to_hex(result.expected) + "\n  actual   " + to_hex(result.actual));
   }
   return ok_status();
+}
+
+Status ServedModel::pin_goldens(size_t count) {
+  if (count < 1 || count > kGoldensMax) {
+    return invalid_argument(std::to_string(count) + " goldens; expected 1 to " +
+                            std::to_string(kGoldensMax));
+  }
+  Goldens goldens;
+  goldens.vectors = draw_goldens(
+      *model_,
+      {.context_tokens = info_.context_tokens, .count = count, .seed = kPinnedGoldensSeed});
+  ASSAY_RETURN_IF_ERROR(fill_goldens(self_test_subject(), goldens));
+  return write_goldens(goldens_path(info_.path), goldens);
 }
 
 SelfTestSubject ServedModel::self_test_subject() {
@@ -237,11 +279,19 @@ SelfTestSubject ServedModel::self_test_subject() {
           .identity = identity_};
 }
 
-Status ServedModel::check_weights() {
+Status ServedModel::check_memory() {
   Status status;
   ASSAY_RETURN_IF_ERROR(batcher_->exclusive(
       0, [&](Engine& engine) { status = compare_weights(info_.path, engine, tensors_); }));
   return status;
+}
+
+Status ServedModel::check_weights() {
+  ASSAY_RETURN_IF_ERROR(check_memory());
+  if (!info_.offloaded) return ok_status();
+  // Most of it is not in memory, but in the file.
+  ASSAY_ASSIGN_OR_RETURN(const ArtifactDigests digests, hash_model());
+  return compare_files(info_.path, tensors_, digests);
 }
 
 }  // namespace assay

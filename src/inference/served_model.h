@@ -36,8 +36,11 @@ struct ServedModelOptions {
   // Nothing is served without goldens that hold. Off: a model without goldens is served; goldens
   // that do not hold never are.
   bool requires_goldens = false;
+  bool reads_goldens = true;  // off: for who is about to pin them anew
   BatcherOptions batching;
 };
+// What the machine leaves to the models of a process; the rest is for requests and answers.
+uint64_t memory_for_models_bytes();
 inline constexpr size_t kModelNameBytesMax = 256;
 inline constexpr size_t kContextTokensDefault = 4096;
 
@@ -81,7 +84,12 @@ class ServedModel {
   // Computes the goldens again as they are computed for requests. Errors: FAILED_PRECONDITION
   // (names the golden that is not met), UNAVAILABLE (the model goes). Pre: there are some (CHECK).
   Status check_goldens();
-  // Hashes the weights in memory again. Errors: DATA_LOSS (names the tensor that has changed).
+  // Draws goldens for the model and writes them, with what it answers now, to where they are read
+  // from when it is loaded again. Errors: INVALID_ARGUMENT (count), those of fill_goldens and
+  // write_goldens.
+  Status pin_goldens(size_t count);
+  // Hashes the weights again: those in memory, and of an offloaded model those on disk. Errors:
+  // DATA_LOSS (names the tensor that has changed), those of reading.
   Status check_weights();
   // Engine and weights, for tests that damage them. Threads: through batcher().exclusive() only.
   Engine& engine_for_test() { return *engine_; }
@@ -93,6 +101,8 @@ class ServedModel {
   Status start(const ServedModelOptions& options);
   Status read_companions(const ServedModelOptions& options);
   Status test_itself();
+  Result<ArtifactDigests> hash_model();
+  Status check_memory();
   Status meet_goldens(const SelfTestMatrix& matrix);
 
   ServedModelInfo info_;
