@@ -113,7 +113,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   HttpConnection::Time after(std::chrono::milliseconds duration) const {
     return Clock::now() + duration;
   }
-  std::string_view route_label() const { return route_ != nullptr ? route_->path : "none"; }
+  std::string_view route_label() const {
+    return route_ != nullptr ? std::string_view(route_->path) : "none";
+  }
   const HttpLimits& limits() const { return service_->options.limits; }
 
   const std::shared_ptr<HttpService> service_;
