@@ -193,28 +193,11 @@ INSTANTIATE_TEST_SUITE_P(
         Load{"Threads", {.threads = 3, .pages = 100, .batching = batching(32)}}),
     [](const auto& load) { return std::string(load.param.name); });
 
-// The product of a kernel that adds its row in another order when it computes several at once.
-const Kernels* careful_kernels = nullptr;
-void careless_matmul(const MatMulArgs& args, float* scratch) {
-  careful_kernels->matmul(args, scratch);
-  if (args.tokens < 2 || args.type != DType::kF32) return;
-  for (size_t t = 0; t < args.tokens; ++t) {
-    for (size_t r = 0; r < args.rows; ++r) {
-      const auto* w = reinterpret_cast<const float*>(args.w) + r * args.k;
-      float sum = 0;
-      for (size_t i = 0; i < args.k; ++i) sum += args.x[t * args.x_stride + i] * w[i];
-      args.y[t * args.y_stride + r] = sum;
-    }
-  }
-}
-
 // That the needle test can fail: with such a kernel it does.
 TEST(Batcher, TheNeedleTestFindsAKernelWhoseBitsDependOnTheBatch) {
   TestServerOptions options = {.pages = 400, .file = "lexi-nano-f32.gguf"};
   TestServer server(options);
-  careful_kernels = server.compute().kernels;
-  Kernels careless = *careful_kernels;
-  careless.matmul = careless_matmul;
+  const Kernels careless = careless_kernels();
   ASSERT_TRUE(
       server.batcher().exclusive(0, [&](Engine&) { server.compute().kernels = &careless; }).ok());
   std::set<Digest> transcripts;

@@ -142,6 +142,27 @@ class TestServer {
   std::map<const CollectingSink*, Batcher::Ticket> tickets_;
 };
 
+// Adds its row in another order when it computes several tokens at once.
+inline void careless_matmul(const MatMulArgs& args, float* scratch) {
+  kernels_default().value()->matmul(args, scratch);
+  if (args.tokens < 2 || args.type != DType::kF32) return;
+  for (size_t t = 0; t < args.tokens; ++t) {
+    for (size_t r = 0; r < args.rows; ++r) {
+      const auto* w = reinterpret_cast<const float*>(args.w) + r * args.k;
+      float sum = 0;
+      for (size_t i = 0; i < args.k; ++i) sum += args.x[t * args.x_stride + i] * w[i];
+      args.y[t * args.y_stride + r] = sum;
+    }
+  }
+}
+
+// Kernels whose bits depend on the batch, so that a test for that can fail.
+inline Kernels careless_kernels() {
+  Kernels kernels = *kernels_default().value();
+  kernels.matmul = careless_matmul;
+  return kernels;
+}
+
 // Drawn from a seed: prompts with common beginnings, greedy and sampled, scored or not.
 inline InferenceRequest draw_request(Prng& prng, size_t vocab, size_t context) {
   InferenceRequest request;
