@@ -248,7 +248,8 @@ void World::change_set(uint64_t salt) {
   bft::Certificate& approval = change.approval;
   approval.statement = {bft::Phase::kApproval, 0, 0, 0, bft::set_change_digest(change)};
   const Bytes message = bft::signing_bytes(chain.id(), chain.epoch(), approval.statement);
-  for (bft::ValidatorIndex i = 0; i < set.size(); ++i) {
+  for (size_t at = 0; at < set.size(); ++at) {
+    const auto i = static_cast<bft::ValidatorIndex>(at);
     const size_t identity = *registry_.find(set.at(i).key);
     approval.votes.push_back({i, registry_.signature(identity, message), {}});
   }
