@@ -62,9 +62,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
         peer_(std::move(socket.peer)),
         on_closed_(std::move(on_closed)) {
     Error error;
-    socket_.assign(socket.v6 ? tcp::v6() : tcp::v4(), socket.descriptor, error);
-    if (error) ::close(socket.descriptor);
-    socket_.set_option(tcp::no_delay(true), error);
+    const tcp protocol = socket.v6 ? tcp::v6() : tcp::v4();
+    if (socket_.assign(protocol, socket.descriptor, error)) ::close(socket.descriptor);
+    error = socket_.set_option(tcp::no_delay(true), error);
     if (tls != nullptr) secure_.emplace(socket_, *tls);
   }
 
@@ -477,7 +477,7 @@ void Connection::close_gently() {
 void Connection::start_linger() {
   phase_ = Phase::kLingering;
   Error ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  ignored = socket_.shutdown(tcp::socket::shutdown_send, ignored);
   linger();
 }
 
@@ -497,7 +497,7 @@ void Connection::close_now() {
   report_answer(false);
   answer_.reset();
   Error ignored;
-  socket_.close(ignored);
+  ignored = socket_.close(ignored);
   service_->census.leave(peer_);
   service_->observer().connection_closed();
   on_closed_(this);

@@ -10,9 +10,9 @@
 #include "net/http_answer.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming)
 namespace ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming)
 }
 }  // namespace boost::asio
 

@@ -145,18 +145,15 @@ Status HttpServer::Impl::open_acceptor(const asio::ip::address& host) {
   const tcp::endpoint endpoint(host, address.port);
   acceptor.emplace(shards[0]->context());
   Error error;
-  acceptor->open(endpoint.protocol(), error);
-  if (error) return fail("open a socket for", error);
-  acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+  if (acceptor->open(endpoint.protocol(), error)) return fail("open a socket for", error);
+  error = acceptor->set_option(tcp::acceptor::reuse_address(true), error);
   if (address.every_interface() && host.is_v6()) {
-    acceptor->set_option(asio::ip::v6_only(false), error);
+    error = acceptor->set_option(asio::ip::v6_only(false), error);
   }
-  acceptor->bind(endpoint, error);
-  if (error) return fail("bind", error);
-  acceptor->listen(tcp::acceptor::max_listen_connections, error);
-  if (error) return fail("listen on", error);
-  acceptor->native_non_blocking(true, error);
-  if (error) return fail("set up", error);
+  if (acceptor->bind(endpoint, error)) return fail("bind", error);
+  if (acceptor->listen(tcp::acceptor::max_listen_connections, error))
+    return fail("listen on", error);
+  if (acceptor->native_non_blocking(true, error)) return fail("set up", error);
   port = acceptor->local_endpoint(error).port();
   return ok_status();
 }
@@ -244,6 +241,7 @@ void HttpServer::Impl::adopt(AcceptedSocket socket) {
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): only where there is no memory left to stop with
 HttpServer::~HttpServer() { stop(std::chrono::milliseconds(0)); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options) {
@@ -290,7 +288,7 @@ void HttpServer::stop(std::chrono::milliseconds grace) {
   std::promise<void> closed;
   asio::post(impl_->shards[0]->context(), [&] {
     Error ignored;
-    impl_->acceptor->close(ignored);
+    ignored = impl_->acceptor->close(ignored);
     impl_->accept_pause->cancel();
     closed.set_value();
   });

@@ -35,16 +35,20 @@ constexpr const char* kCiphers12 = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!SHA1";
 Status load_files(ssl::context& context, const TlsOptions& options) {
   boost::system::error_code error;
   ASSAY_RETURN_IF_ERROR(check_readable(options.certificate_file));
-  context.use_certificate_chain_file(options.certificate_file, error);
-  if (error) return damaged(options.certificate_file, error);
+  if (context.use_certificate_chain_file(options.certificate_file, error)) {
+    return damaged(options.certificate_file, error);
+  }
   ASSAY_RETURN_IF_ERROR(check_key_file(options.key_file));
-  context.use_private_key_file(options.key_file, ssl::context::pem, error);
-  if (error) return damaged(options.key_file, error);
+  if (context.use_private_key_file(options.key_file, ssl::context::pem, error)) {
+    return damaged(options.key_file, error);
+  }
   if (options.client_ca_file.empty()) return ok_status();
   ASSAY_RETURN_IF_ERROR(check_readable(options.client_ca_file));
-  context.load_verify_file(options.client_ca_file, error);
-  if (error) return damaged(options.client_ca_file, error);
-  context.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
+  if (context.load_verify_file(options.client_ca_file, error)) {
+    return damaged(options.client_ca_file, error);
+  }
+  SSL_CTX_set_verify(context.native_handle(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                     nullptr);
   return ok_status();
 }
 

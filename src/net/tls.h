@@ -8,7 +8,7 @@
 #include "net/http_server.h"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming)
 }
 struct ssl_st;
 
