@@ -3,7 +3,7 @@
 #include <inference/v1/inference.pb.h>
 
 #include <algorithm>
-#include <cmath>
+#include <set>
 
 #include "tensor/kernels.h"
 
@@ -262,18 +262,23 @@ Status check_distinct(const char* field, const std::vector<T>& values) {
 
 }  // namespace
 
-Result<SelfTestMatrix> read_matrix(const v1::VerifyDeterminismRequest& message, size_t threads,
-                                   size_t chunk_max) {
-  std::vector<size_t> thread_counts = {1, 2};
-  if (threads > 2) thread_counts.push_back(std::min(threads, kSelfTestThreadsMax));
+Result<SelfTestMatrix> read_matrix(const v1::VerifyDeterminismRequest& message,
+                                   const ComputeContext& compute, size_t step_tokens) {
+  const size_t threads_max = std::min(kSelfTestThreadsMax, compute.scratch_threads());
+  const std::set<size_t> own = {1, std::min<size_t>(2, threads_max),
+                                std::min(compute.pool->threads(), threads_max)};
+  const std::vector<size_t> thread_counts(own.begin(), own.end());
+  std::vector<size_t> batches = {1, 3, 8};
   std::vector<size_t> chunks = {1, 5, 48};
-  std::erase_if(chunks, [chunk_max](size_t chunk) { return chunk > chunk_max; });
+  for (std::vector<size_t>* sizes : {&batches, &chunks}) {
+    std::erase_if(*sizes, [step_tokens](size_t size) { return size > step_tokens; });
+  }
   SelfTestMatrix matrix;
   ASSAY_ASSIGN_OR_RETURN(matrix.isas, read_isas(message));
   ASSAY_ASSIGN_OR_RETURN(matrix.threads, read_dimension("threads", message.threads(),
                                                         kSelfTestThreadsMax, thread_counts));
   ASSAY_ASSIGN_OR_RETURN(
-      matrix.batches, read_dimension("batches", message.batches(), kSelfTestBatchesMax, {1, 3, 8}));
+      matrix.batches, read_dimension("batches", message.batches(), kSelfTestBatchesMax, batches));
   ASSAY_ASSIGN_OR_RETURN(matrix.chunks,
                          read_dimension("chunks", message.chunks(), kChunkMax, chunks));
   ASSAY_RETURN_IF_ERROR(check_distinct("instruction_sets", matrix.isas));

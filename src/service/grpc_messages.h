@@ -28,9 +28,9 @@ Result<InferenceRequest> read_generate(const InferenceContext& context, const Se
                                        const inference::v1::GenerateRequest& message);
 Result<InferenceRequest> read_score(const InferenceContext& context, const ServedModel& served,
                                     const inference::v1::ScoreRequest& message);
-// The default of each dimension fills in for an empty one: chunks above chunk_max are left out.
+// An empty dimension is filled with its default, as far as a step of the engine has room for it.
 Result<SelfTestMatrix> read_matrix(const inference::v1::VerifyDeterminismRequest& message,
-                                   size_t threads, size_t chunk_max);
+                                   const ComputeContext& compute, size_t step_tokens);
 // path is as it came, not yet confined.
 Result<ServedModelOptions> read_load(const inference::v1::LoadModelRequest& message,
                                      const ServedModelOptions& defaults);

@@ -68,9 +68,8 @@ Result<std::string> verify_determinism(const InferenceContext& context, RunningS
   ASSAY_ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> served,
                          context.models->find(request.model()));
   const SelfTestSubject subject = served->self_test_subject();
-  ASSAY_ASSIGN_OR_RETURN(
-      const SelfTestMatrix matrix,
-      read_matrix(request, subject.compute->pool->threads(), served->batch_tokens()));
+  ASSAY_ASSIGN_OR_RETURN(const SelfTestMatrix matrix,
+                         read_matrix(request, *subject.compute, served->batch_tokens()));
   ASSAY_ASSIGN_OR_RETURN(const Goldens goldens, choose_goldens(*served, request.test_vector_id()));
   const std::string name = served->info().name;
   if (!running.begin(name)) {
