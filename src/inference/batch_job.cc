@@ -46,6 +46,7 @@ void BatchJob::admit(Sequence sequence, double now) {
 
 void BatchJob::evict() {
   sequence_.reset();
+  remembered_pages = 0;
   ++completion_.recomputations;
 }
 

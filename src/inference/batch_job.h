@@ -51,6 +51,8 @@ class BatchJob {
   void admit(Sequence sequence, double now);
   // Its pages go to others; what was answered stays.
   void evict();
+  // Whole pages that are known to others (prefix_cache.h).
+  size_t remembered_pages = 0;
 
   struct Scratch {
     SamplerScratch sampler;

@@ -476,7 +476,8 @@ void Batcher::State::compute(const std::vector<Planned>& planned) {
   }
   for (size_t part = 0; part < planned.size(); ++part) {
     const JobPointer& job = planned[part].job;
-    if (status.ok() && job->pending().size() <= 1) remember(*job);
+    const size_t whole_pages = job->sequence()->positions() / KvPool::kPagePositions;
+    if (whole_pages > job->remembered_pages) remember(*job);
     if (!ended[part]) continue;
     leave_running(job);
     finish(job, status);
@@ -488,7 +489,7 @@ void Batcher::State::remember(BatchJob& job) {
   if (options.sharing == PrefixSharing::kOff || !job.sequence()) return;
   const std::string scope = options.sharing == PrefixSharing::kAll ? "" : job.client();
   const size_t positions = job.sequence()->positions();
-  if (positions / KvPool::kPagePositions == 0) return;
+  job.remembered_pages = positions / KvPool::kPagePositions;
   prefixes.insert(scope, job.tokens().first(std::min(positions, job.tokens().size())),
                   job.sequence()->pages());
 }

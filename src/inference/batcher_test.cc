@@ -335,6 +335,14 @@ TEST(Batcher, ExclusiveTasksGetTheirPagesAndRequestsTheirAnswers) {
   EXPECT_EQ(server.batcher().exclusive(13, [](Engine&) {}).code(), Code::kResourceExhausted);
 }
 
+// A pool that holds one sequence and not a page more, for sequences that begin alike.
+TEST(Batcher, OneSequenceAlwaysHasItsPages) {
+  TestServer server({.batching = {.running_max = 1}});
+  const InferenceRequest request = generate_request(150);
+  const Digest alone = answer_alone(request);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(server.submit(request)->wait().transcript, alone);
+}
+
 TEST(Batcher, SharesTheBeginningOfPrompts) {
   TestServer server({.pages = 100});
   InferenceRequest request = generate_request(2);

@@ -1,5 +1,7 @@
 #include "inference/prefix_cache.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace assay {
@@ -78,13 +80,21 @@ void PrefixCache::remove(Node& node) {
 }
 
 bool PrefixCache::free_up(size_t pages_free) {
-  auto oldest = by_use_.begin();
-  while (pool_.pages_free() < pages_free && oldest != by_use_.end()) {
-    Node& node = *oldest->second;
-    ++oldest;
-    if (node.children.empty() && pool_.holders(node.page) == 1) remove(node);
+  if (pool_.pages_free() >= pages_free) return true;
+  const auto idle = std::count_if(by_use_.begin(), by_use_.end(), [this](const auto& entry) {
+    return pool_.holders(entry.second->page) == 1;
+  });
+  if (pool_.pages_free() + static_cast<size_t>(idle) < pages_free) return false;
+  for (const bool also_held : {false, true}) {
+    auto oldest = by_use_.begin();
+    while (pool_.pages_free() < pages_free && oldest != by_use_.end()) {
+      Node& node = *oldest->second;
+      ++oldest;
+      const bool may_go = also_held || pool_.holders(node.page) == 1;
+      if (node.children.empty() && may_go) remove(node);
+    }
   }
-  return pool_.pages_free() >= pages_free;
+  return true;
 }
 
 void PrefixCache::clear() {

@@ -34,7 +34,8 @@ class PrefixCache {
   void insert(const std::string& scope, std::span<const TokenId> tokens,
               std::span<const uint32_t> pages);
   // Gives up the pages that were needed least recently and that nobody else holds, until so many
-  // are free in the pool. False: there are not so many.
+  // are free in the pool; then also what others hold, because pages that nobody holds may stand
+  // before it. False: there are not so many, and nothing was given up. Cost: O(pages()).
   bool free_up(size_t pages_free);
   void clear();
   size_t pages() const { return by_use_.size(); }

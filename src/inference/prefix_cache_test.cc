@@ -81,11 +81,27 @@ TEST_F(PrefixCacheTest, GivesUpWhatWasNeededLeastRecentlyAndNobodyHolds) {
   EXPECT_EQ(cache_.find("", tokens_of({5, 6})).size(), 1U);
   EXPECT_EQ(cache_.find("", tokens_of({3, 4})).size(), 2U);
   EXPECT_FALSE(cache_.free_up(7));  // two are held
-  EXPECT_EQ(pool_.pages_free(), 6U);
+  EXPECT_EQ(pool_.pages_free(), 3U);
+  EXPECT_TRUE(cache_.free_up(6));
   EXPECT_EQ(cache_.find("", tokens_of({1, 2})), held);
   release(held);
   EXPECT_TRUE(cache_.free_up(8));
   EXPECT_EQ(cache_.pages(), 0U);
+}
+
+// What one sequence computed behind what another had computed alike stands behind the other's page,
+// which nobody holds any more: it goes too when there is need.
+TEST_F(PrefixCacheTest, AHeldPageDoesNotKeepWhatStandsBeforeIt) {
+  const auto first = take(1);
+  cache_.insert("", tokens_of({1}), first);
+  release(first);
+  const auto second = take(7);
+  cache_.insert("", tokens_of({1, 2, 3, 4, 5, 6, 7}), second);
+  EXPECT_EQ(pool_.pages_free(), 0U);
+  EXPECT_TRUE(cache_.free_up(1));
+  EXPECT_FALSE(cache_.free_up(2));
+  release(second);
+  EXPECT_TRUE(cache_.free_up(8));
 }
 
 // Against a list of everything that was ever inserted and not given up.

@@ -100,6 +100,28 @@ double deadline_of(const InferenceContext& context, double seconds) {
   return context.clock->seconds() + std::min(seconds, context.limits.timeout_seconds);
 }
 
+Span start_inference_span(const InferenceContext& context, std::string_view name,
+                          const TraceContext& parent, std::string_view model) {
+  if (context.tracer == nullptr) return {};
+  Span span = context.tracer->start(name, parent, SpanKind::kServer);
+  span.set("assay.model", std::string(model));
+  return span;
+}
+
+void end_inference_span(Span& span, const Status& status, const Completion* completion) {
+  if (!span.recording()) return;
+  span.set("assay.code", std::string(code_name(status.code())));
+  if (!status.ok()) span.set_error(status.message());
+  if (completion != nullptr) {
+    span.set("assay.prompt_tokens", static_cast<int64_t>(completion->prompt_tokens));
+    span.set("assay.generated_tokens", static_cast<int64_t>(completion->generated_tokens));
+    span.set("assay.shared_prompt_tokens", static_cast<int64_t>(completion->shared_prompt_tokens));
+    span.set("assay.queue_seconds", completion->queued_seconds);
+    span.set("assay.first_token_seconds", completion->first_token_seconds);
+  }
+  span.end();
+}
+
 void InferenceTicket::cancel() const {
   if (const std::shared_ptr<ServedModel> served = served_.lock()) {
     served->batcher().cancel(ticket_);

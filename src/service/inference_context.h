@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "inference/model_registry.h"
+#include "net/trace.h"
 #include "service/inference_metrics.h"
 #include "service/service_health.h"
 
@@ -27,6 +28,7 @@ struct InferenceContext {
   ServiceHealth* health = nullptr;
   InferenceMetrics* metrics = nullptr;
   const Clock* clock = nullptr;
+  const Tracer* tracer = nullptr;  // null: no traces
   InferenceLimits limits;
   uint64_t default_seed = 42;
   std::string version;  // of the program
@@ -49,6 +51,12 @@ Result<std::vector<TokenId>> chat_tokens(const InferenceContext& context, const 
 // The moment of the context's clock until which a request may take, when its caller waits for
 // `seconds` (infinity: as long as it takes).
 double deadline_of(const InferenceContext& context, double seconds);
+
+// The span of a request, from when it is understood to its end.
+Span start_inference_span(const InferenceContext& context, std::string_view name,
+                          const TraceContext& parent, std::string_view model);
+// completion: null when it was never taken.
+void end_inference_span(Span& span, const Status& status, const Completion* completion);
 
 // A request that was taken. Cancels it when it is destroyed before its end was noted. The model may
 // go while requests run: the ticket holds it only weakly.

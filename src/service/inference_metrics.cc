@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "net/metrics.h"
 #include "tensor/kernels.h"
 
 namespace assay {
@@ -157,6 +156,8 @@ void InferenceMetrics::finished(const InferenceLabels& labels, std::string_view 
   f.first_token.observe(completion->first_token_seconds);
   f.generated.observe(static_cast<double>(completion->generated_tokens));
 }
+
+MetricsRegistry& InferenceMetrics::registry() { return families_->registry; }
 
 void InferenceMetrics::scored(double score) { families_->scores.observe(score); }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "inference/model_registry.h"
+#include "net/metrics.h"
 #include "service/service_health.h"
 
 namespace assay {
@@ -31,6 +32,9 @@ class InferenceMetrics {
   // The score of a scored text, in [0, 1] (the geometric mean of its probabilities).
   void scored(double score);
   void self_test(std::string_view model, bool passed, double seconds);
+
+  // For what else is to be seen beside: the servers' own metrics.
+  MetricsRegistry& registry();
 
   // The text that Prometheus reads, with gauges as they stand now.
   std::string text(const ModelRegistry& models, const ServiceHealth& health);

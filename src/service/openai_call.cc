@@ -52,6 +52,8 @@ void OpenAiCall::start(const std::shared_ptr<ServedModel>& served, std::vector<P
       choice.index = i;
       choice.log_probabilities = setup_.log_probabilities;
       choice.text = parts_[i].echo;
+      choices_[i].span = start_inference_span(context_, setup_.labels.method,
+                                              exchange_->request().trace, setup_.header.model);
     }
   }
   exchange_->on_close([call = weak_from_this()] {
@@ -96,6 +98,7 @@ void OpenAiCall::fail(const OpenAiError& error) {
     if (answered_) return;
     answered_ = true;
     streaming = streaming_;
+    for (Choice& choice : choices_) end_inference_span(choice.span, error.status, nullptr);
   }
   context_.metrics->finished(setup_.labels, setup_.header.model, error.status,
                              context_.clock->seconds() - begin_seconds_, nullptr);
@@ -189,6 +192,7 @@ void OpenAiCall::on_finish(size_t index, const Completion& completion) {
   }
   context_.metrics->finished(setup_.labels, setup_.header.model, ok_status(),
                              context_.clock->seconds() - begin_seconds_, &completion);
+  end_inference_span(choice.span, completion.status, &completion);
   if (setup_.stream) send_chunk(choice);
   if (++over_ == choices_.size()) finish_whole();
 }

@@ -40,6 +40,7 @@ class OpenAiCall : public std::enable_shared_from_this<OpenAiCall> {
  private:
   class Sink;
   struct Choice {
+    Span span;
     OpenAiChoice so_far;  // of a stream: what the next chunk says
     bool has_begun = false;
     bool is_over = false;
