@@ -72,7 +72,8 @@ TEST_F(HttpLoadTest, ALateAnswerCountsFromWhenItWasDue) {
   options_.rate = 1e6;
   options_.requests = 300;
   const auto result = run_http_load(options_).value();
-  EXPECT_GT(HttpLoadResult::quantile(result.latencies, 1), 20 * result.latencies.front());
+  // All were due at once, so the last answer is as late as the whole took.
+  EXPECT_GT(HttpLoadResult::quantile(result.latencies, 1), 0.9 * result.seconds);
 }
 
 TEST(HttpLoadResult, Quantiles) {

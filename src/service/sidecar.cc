@@ -52,7 +52,7 @@ struct InferenceSidecar::State {
 
   Status prepare();
   Status prepare_traces();
-  void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  void note(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
     if (options.logger != nullptr) options.logger->write(level, message, fields);
   }
   Status listen();
@@ -115,7 +115,7 @@ Status InferenceSidecar::State::listen_http() {
   std::shared_ptr<HttpObserver> access_log;
   if (options.logger != nullptr) access_log = std::make_shared<HttpAccessLog>(options.logger);
   server.observer = std::make_shared<HttpMetrics>(metrics->registry(), std::move(access_log));
-  server.log = [this](std::string_view fault) { log(LogLevel::kWarn, fault, {}); };
+  server.log = [this](std::string_view fault) { note(LogLevel::kWarn, fault, {}); };
   ASSAY_ASSIGN_OR_RETURN(http_server, HttpServer::create(std::move(server)));
   add_health_routes(*http_server, health);
   add_openai_routes(*http_server, context);
@@ -147,7 +147,7 @@ Status InferenceSidecar::State::load_models() {
     ASSAY_RETURN_IF_ERROR(models->load(model, /*replace=*/false));
     ASSAY_ASSIGN_OR_RETURN(const auto served, models->find(model.name));
     const ServedModelInfo& info = served->info();
-    log(LogLevel::kInfo, "model is served",
+    note(LogLevel::kInfo, "model is served",
         {{"model", info.name},
          {"path", info.path},
          {"artifact_sha256", to_hex(info.artifact)},
@@ -172,7 +172,7 @@ void InferenceSidecar::State::check_model(ServedModel& served) {
   metrics->self_test(served.info().name, status.ok(), monotonic_clock().seconds() - begin);
   if (status.ok()) return;
   health.set_broken(part, status.message());
-  log(LogLevel::kError, "model failed its self-test",
+  note(LogLevel::kError, "model failed its self-test",
       {{"model", served.info().name}, {"reason", status.message()}});
 }
 
@@ -199,7 +199,7 @@ Result<std::unique_ptr<InferenceSidecar>> InferenceSidecar::start(const SidecarO
   ASSAY_RETURN_IF_ERROR(s.load_models());
   s.health.set_serving();
   const Ports ports = sidecar->ports();
-  s.log(LogLevel::kInfo, "serving",
+  s.note(LogLevel::kInfo, "serving",
         {{"http_port", int{ports.http}},
          {"grpc_port", int{ports.grpc}},
          {"metrics_port", int{ports.metrics}},
@@ -222,7 +222,7 @@ void InferenceSidecar::stop() {
   }
   s.stopped_changed.notify_all();
   s.health.set_draining();
-  s.log(LogLevel::kInfo, "draining", {});
+  s.note(LogLevel::kInfo, "draining", {});
   if (s.models != nullptr) {
     s.models->drain(monotonic_clock().seconds() + s.options.drain_seconds);
   }
