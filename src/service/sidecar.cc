@@ -170,7 +170,11 @@ void InferenceSidecar::State::check_model(ServedModel& served) {
   // A model that is just being taken out of service has not failed.
   if (status.code() == Code::kUnavailable) return;
   metrics->self_test(served.info().name, status.ok(), monotonic_clock().seconds() - begin);
-  if (status.ok()) return;
+  if (status.ok()) {
+    // What was found broken was replaced.
+    health.set_whole(part);
+    return;
+  }
   health.set_broken(part, status.message());
   note(LogLevel::kError, "model failed its self-test",
       {{"model", served.info().name}, {"reason", status.message()}});
