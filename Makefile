@@ -16,7 +16,7 @@ NODES ?= 7
 NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench sim small-world crash-points mutation-board soak clean
+.PHONY: help setup build demo test test-real test-aarch64 model asan tsan fuzz lint format bench bench-serve soak-sidecar sim small-world crash-points mutation-board soak clean
 .NOTPARALLEL:
 
 help: ## This list
@@ -77,6 +77,13 @@ lint: setup ## clang-tidy on what changed since main; ALL=1 for every file
 format: ## clang-format on every source
 	@tools/setup format
 	@find src -name '*.h' -o -name '*.cc' | xargs -r clang-format-19 -i
+
+bench-serve: build ## The inference sidecar under load: MODEL=file.gguf, beside LLAMA_SERVER=program
+	@cmake --build --preset release -j $(JOBS) --target http-load
+	@tools/bench-serve $(MODEL) $(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER))
+
+soak-sidecar: build ## The inference sidecar under abuse: 100,000 requests, 100,000 cut streams
+	@tools/soak-sidecar
 
 bench: setup ## Benchmarks; PEER=1 also builds llama.cpp outside and runs it beside (slow)
 	@tools/setup bench

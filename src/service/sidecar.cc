@@ -1,5 +1,6 @@
 #include "service/sidecar.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <thread>
@@ -66,6 +67,8 @@ struct InferenceSidecar::State {
 
 Status InferenceSidecar::State::prepare() {
   ASSAY_ASSIGN_OR_RETURN(compute, make_compute(options.threads));
+  // A self-test may ask for more threads than requests are computed with.
+  compute.threads_max = std::max(compute.pool->threads(), kSelfTestThreadsMax);
   metrics = std::make_unique<InferenceMetrics>(options.version,
                                                std::string(isa_name(compute.kernels->isa)));
   ModelRegistryOptions registry = options.registry;
