@@ -12,10 +12,10 @@
 #include <limits>
 
 #include "base/file.h"
-#include "net/listen_address.h"
 #include "net/tls.h"
 #include "service/grpc_health.h"
 #include "service/grpc_services.h"
+#include "service/socket_listener.h"
 
 namespace assay {
 namespace {
@@ -45,18 +45,6 @@ class ReflectionOption final : public grpc::ServerBuilderOption {
  private:
   const bool is_enabled_;
 };
-
-// As gRPC spells it.
-Result<std::string> listen_target(const std::string& address) {
-  constexpr std::string_view kUnix = "unix:";
-  if (address.starts_with(kUnix)) {
-    if (address.size() > kUnix.size()) return address;
-    return invalid_argument("listen address \"unix:\": expected a path after it");
-  }
-  ASSAY_ASSIGN_OR_RETURN(ListenAddress parsed, parse_listen_address(address));
-  if (parsed.every_interface()) parsed.host = "::";  // takes IPv4 as well
-  return format_listen_address(parsed);
-}
 
 Result<std::string> read_pem(const std::string& path) { return read_text_file(path, kPemBytesMax); }
 
@@ -91,8 +79,6 @@ void set_limits(grpc::ServerBuilder& builder, const GrpcLimits& limits, size_t m
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, as_ms(limits.ping_timeout_seconds));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // Else a second server on the same port would take half of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("inference");
   quota.SetMaxThreads(kSyncThreadsMax);
   builder.SetResourceQuota(quota);
@@ -118,8 +104,10 @@ struct InferenceGrpcServer::State {
   std::unique_ptr<GrpcHealth> health;
   std::unique_ptr<grpc::Service> inference;
   std::unique_ptr<grpc::Service> admin_service;
+  // gRPC's own listener stops for good when accept() once fails for want of a descriptor.
+  std::unique_ptr<SocketListener> listener;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
-  int port = 0;
   std::mutex shutdown_mutex;
   bool is_down = false;
 
@@ -134,12 +122,13 @@ Status InferenceGrpcServer::State::start() {
   health = std::make_unique<GrpcHealth>(*context.health, names, options.limits.health_watchers_max,
                                         calls);
   this->inference = make_inference_service(parts);
-  ASSAY_ASSIGN_OR_RETURN(const std::string target, listen_target(options.address));
+  ASSAY_ASSIGN_OR_RETURN(listener, SocketListener::open(options.address));
   ASSAY_ASSIGN_OR_RETURN(const auto credentials, make_credentials(options.tls));
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options.enable_reflection));
   set_limits(builder, options.limits, context.limits.message_bytes_max);
-  builder.AddListeningPort(target, credentials, &port);
+  acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
   builder.RegisterService(this->inference.get());
   builder.RegisterService(&health->service());
   if (options.enable_admin) {
@@ -147,18 +136,21 @@ Status InferenceGrpcServer::State::start() {
     builder.RegisterService(admin_service.get());
   }
   server = builder.BuildAndStart();
-  if (server == nullptr) {
-    return unavailable("cannot listen on " + options.address +
-                       ": the address is in use, or is none of this machine");
-  }
+  if (server == nullptr) return internal_error("gRPC does not start on " + options.address);
+  listener->start([this](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    acceptor->HandleNewConnection(&connection);
+  });
   return ok_status();
 }
 
 void InferenceGrpcServer::State::stop(std::chrono::milliseconds grace) {
   const std::lock_guard lock(shutdown_mutex);
-  if (is_down) return;
+  if (is_down || server == nullptr) return;
   is_down = true;
   shuts_down = true;
+  listener->stop();
   health->close();
   server->Shutdown(std::chrono::system_clock::now() + grace);
   calls.wait_until_none();
@@ -180,7 +172,7 @@ Result<std::unique_ptr<InferenceGrpcServer>> InferenceGrpcServer::create(
 InferenceGrpcServer::InferenceGrpcServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 InferenceGrpcServer::~InferenceGrpcServer() { stop(std::chrono::milliseconds(0)); }
 
-uint16_t InferenceGrpcServer::port() const { return static_cast<uint16_t>(state_->port); }
+uint16_t InferenceGrpcServer::port() const { return state_->listener->port(); }
 size_t InferenceGrpcServer::calls() const { return state_->calls.count(); }
 void InferenceGrpcServer::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
 

@@ -3,6 +3,9 @@
 #include "service/inference_grpc.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <filesystem>
@@ -80,6 +83,39 @@ TEST_F(InferenceGrpcTest, SurvivesBytesThatAreNotHttp2) {
   EXPECT_TRUE(generate(*stub_, generate_request("the cat", 1)).status.ok());
 }
 
+// A listener that gives up at its first failed accept() would never answer again.
+TEST_F(InferenceGrpcTest, OutlivesALackOfFileDescriptors) {
+  start();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  {
+    const int probe = ::open("/dev/null", O_RDONLY);
+    ::close(probe);
+    const rlimit low = {.rlim_cur = static_cast<rlim_t>(probe) + 40, .rlim_max = before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+    // Those that connect take all that there are, so that accept() finds none.
+    std::vector<int> sockets;
+    for (int fd = 0; (fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) >= 0;) {
+      sockets.push_back(fd);
+      sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(server_->port())};
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    }
+    EXPECT_GT(sockets.size(), 10U);
+    EXPECT_LT(sockets.size(), 100U);
+    std::this_thread::yield();
+    for (const int fd : sockets) ::close(fd);
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  const auto stub = v1::InferenceService::NewStub(connect());
+  const Generated got =
+      generate(*stub, generate_request("the cat", 1), [](grpc::ClientContext& call) {
+        call.set_wait_for_ready(true);
+        call.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+      });
+  EXPECT_TRUE(got.status.ok()) << got.status.error_message();
+}
+
 // ---- Addresses and options --------------------------------------------------------------------
 
 TEST_F(InferenceGrpcTest, ListensWhereItIsTold) {
@@ -100,8 +136,9 @@ TEST_F(InferenceGrpcTest, ListensWhereItIsTold) {
     const auto stub = v1::InferenceService::NewStub(
         grpc::CreateChannel("unix:" + path, grpc::InsecureChannelCredentials()));
     EXPECT_TRUE(generate(*stub, generate_request("the cat", 1)).status.ok());
+    EXPECT_EQ(create("unix:" + path).status().code(), Code::kUnavailable);
   }
-  fs::remove(path);
+  EXPECT_FALSE(fs::exists(path));
   for (const char* address : {"", "here", "example.org:1", "127.0.0.1:99999", "unix:"}) {
     EXPECT_EQ(create(address).status().code(), Code::kInvalidArgument) << address;
   }
