@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -179,6 +180,50 @@ test('SIGTERM under load: what has begun is answered, the rest is told, nothing 
   for (const status of statuses) assert.ok([0, 200, 503].includes(status), `${status}`);
   const transcripts = new Set(results.filter(({ status }) => status === 200).map(transcript));
   assert.ok(transcripts.size <= 3);
+});
+
+test('memory stays below its bound, whatever is asked', async () => {
+  const sidecar = await startSidecar(['--model-path', kModel, '--max-memory-mb', '64']);
+  await Promise.all(
+    Array.from({ length: 200 }, (_, i) =>
+      complete(sidecar, { prompt: 'word '.repeat(i % 60), max_tokens: 150, ignore_eos: true, seed: i }),
+    ),
+  );
+  const status = fs.readFileSync(`/proc/${sidecar.process.pid}/status`, 'utf8');
+  const peak = Number(status.match(/^VmHWM:\s+(\d+)/m)[1]);
+  assert.ok(peak < 64 * 1024, `${peak} KiB`);
+  assert.equal((await sidecar.stop()).code, 0);
+});
+
+test('spans of a request go to the collector, in the trace of its caller', async () => {
+  const spans = [];
+  const collector = http.createServer((request, response) => {
+    let text = '';
+    request.on('data', (data) => (text += data));
+    request.on('end', () => {
+      for (const resource of JSON.parse(text).resourceSpans) {
+        for (const scope of resource.scopeSpans) spans.push(...scope.spans);
+      }
+      response.end('{}');
+    });
+  });
+  await new Promise((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${collector.address().port}/v1/traces`;
+  const sidecar = await startSidecar(['--model-path', kModel, '--otlp-endpoint', endpoint]);
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  await fetch(`http://127.0.0.1:${sidecar.ports.http}/v1/completions`, {
+    method: 'POST',
+    headers: { traceparent: `00-${trace}-00f067aa0ba902b7-01` },
+    body: JSON.stringify({ prompt: 'a', max_tokens: 5, ignore_eos: true }),
+  });
+  await sidecar.stop(); // sends what is queued
+  collector.close();
+  assert.equal(spans.length, 1);
+  assert.equal(spans[0].traceId, trace);
+  assert.equal(spans[0].parentSpanId, '00f067aa0ba902b7');
+  const attributes = Object.fromEntries(spans[0].attributes.map(({ key, value }) => [key, value]));
+  assert.equal(attributes['assay.generated_tokens'].intValue, '5');
+  assert.equal(attributes['assay.model'].stringValue, 'lexi-nano-q8_0');
 });
 
 test('logs are JSON lines without what was asked or answered', async () => {

@@ -29,7 +29,8 @@ Result<ComputeContext> make_compute(size_t threads) {
   fpenv_set();
   compute.pool = std::make_unique<ThreadPool>(
       threads == 0 ? std::min(processors_available(), ThreadPool::kThreadsMax) : threads);
-  compute.threads_max = compute.pool->threads();
+  compute.threads = compute.pool->threads();
+  compute.threads_max = compute.threads;
   return compute;
 }
 

@@ -59,6 +59,7 @@ Status AnswerCall::submit(const grpc::ByteBuffer& bytes) {
   model_name_ = served->info().name;
   artifact_ = served->info().artifact;
   tokenizer_ = served->model().tokenizer.get();
+  span_ = start_inference_span(context_, method_, head_.trace, model_name_);
   call_->AddInitialMetadata(kModelDigestKey, to_hex(artifact_));
   call_->AddInitialMetadata(kProfileKey, std::string(kProfileId));
   ASSAY_ASSIGN_OR_RETURN(InferenceRequest request, read(*served));
@@ -80,6 +81,7 @@ Status AnswerCall::submit(const grpc::ByteBuffer& bytes) {
 void AnswerCall::refuse(const Status& status) {
   context_.metrics->finished({.face = "grpc", .method = method_}, model_name_, status, seconds(),
                              nullptr);
+  end_inference_span(span_, status, nullptr);
   const std::lock_guard lock(mutex_);
   started_ = true;
   end_ = status;
@@ -119,6 +121,7 @@ void AnswerCall::on_finish(const Completion& completion) {
   }
   context_.metrics->finished({.face = "grpc", .method = method_}, model_name_, status, seconds(),
                              &completion);
+  end_inference_span(span_, status, &completion);
   if (is_gone_ || end_) return;
   if (status.ok()) {
     transcript_ = completion.transcript;

@@ -78,6 +78,7 @@ class AnswerCall : public ResponseSink, public std::enable_shared_from_this<Answ
   const double begin_ = context_.clock->seconds();
   CallHead head_;
   std::string model_name_;
+  Span span_;            // of submit(), then of the batcher's thread
   double deadline_ = 0;  // of the context's clock
 
   std::mutex mutex_;  // of what follows

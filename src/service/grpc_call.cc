@@ -60,6 +60,10 @@ Status read_call_head(const grpc::CallbackServerContext& call, CallHead& head) {
                         ? std::string(view(request_id->second))
                         : new_request_id();
   head.wait_seconds = seconds_until(call.deadline());
+  const auto trace = metadata.find(kTraceParentKey);
+  if (trace != metadata.end()) {
+    head.trace = parse_traceparent(view(trace->second)).value_or(TraceContext());
+  }
   const std::string peer = peer_name(call);
   head.client = peer;
   const auto client_id = metadata.find(kClientIdKey);

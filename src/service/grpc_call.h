@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "net/trace_context.h"
 
 namespace assay {
 
@@ -21,6 +22,7 @@ inline constexpr const char* kRequestIdKey = "x-request-id";
 inline constexpr const char* kModelDigestKey = "x-assay-model-digest";
 inline constexpr const char* kProfileKey = "x-assay-profile";
 inline constexpr const char* kTranscriptKey = "x-assay-transcript";
+inline constexpr const char* kTraceParentKey = "traceparent";
 inline constexpr const char* kRetryAfterKey = "retry-after-ms";
 inline constexpr size_t kClientIdBytesMax = 128;
 
@@ -30,6 +32,7 @@ struct CallHead {
   // Whose share it counts against: x-client-id, and the name in the client's certificate or, when
   // there is none, its address without the port.
   std::string client;
+  TraceContext trace;       // its traceparent; all zero where there is none
   double wait_seconds = 0;  // that the caller waits; infinity: as long as it takes
 };
 // Errors: INVALID_ARGUMENT for an x-client-id that is too long or not printable ASCII; the head's

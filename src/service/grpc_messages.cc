@@ -266,7 +266,7 @@ Result<SelfTestMatrix> read_matrix(const v1::VerifyDeterminismRequest& message,
                                    const ComputeContext& compute, size_t step_tokens) {
   const size_t threads_max = std::min(kSelfTestThreadsMax, compute.scratch_threads());
   const std::set<size_t> own = {1, std::min<size_t>(2, threads_max),
-                                std::min(compute.pool->threads(), threads_max)};
+                                std::min(compute.threads, threads_max)};
   const std::vector<size_t> thread_counts(own.begin(), own.end());
   std::vector<size_t> batches = {1, 3, 8};
   std::vector<size_t> chunks = {1, 5, 48};

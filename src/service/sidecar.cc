@@ -151,15 +151,15 @@ Status InferenceSidecar::State::load_models() {
     ASSAY_ASSIGN_OR_RETURN(const auto served, models->find(model.name));
     const ServedModelInfo& info = served->info();
     note(LogLevel::kInfo, "model is served",
-        {{"model", info.name},
-         {"path", info.path},
-         {"artifact_sha256", to_hex(info.artifact)},
-         {"context_tokens", uint64_t{info.context_tokens}},
-         {"memory_bytes", info.memory_bytes},
-         {"offloaded", info.offloaded},
-         {"goldens",
-          uint64_t{served->goldens() == nullptr ? 0 : served->goldens()->vectors.size()}},
-         {"seconds", monotonic_clock().seconds() - begin}});
+         {{"model", info.name},
+          {"path", info.path},
+          {"artifact_sha256", to_hex(info.artifact)},
+          {"context_tokens", uint64_t{info.context_tokens}},
+          {"memory_bytes", info.memory_bytes},
+          {"offloaded", info.offloaded},
+          {"goldens",
+           uint64_t{served->goldens() == nullptr ? 0 : served->goldens()->vectors.size()}},
+          {"seconds", monotonic_clock().seconds() - begin}});
   }
   return ok_status();
 }
@@ -180,7 +180,7 @@ void InferenceSidecar::State::check_model(ServedModel& served) {
   }
   health.set_broken(part, status.message());
   note(LogLevel::kError, "model failed its self-test",
-      {{"model", served.info().name}, {"reason", status.message()}});
+       {{"model", served.info().name}, {"reason", status.message()}});
 }
 
 void InferenceSidecar::State::check_until_stopped() {
@@ -207,11 +207,11 @@ Result<std::unique_ptr<InferenceSidecar>> InferenceSidecar::start(const SidecarO
   s.health.set_serving();
   const Ports ports = sidecar->ports();
   s.note(LogLevel::kInfo, "serving",
-        {{"http_port", int{ports.http}},
-         {"grpc_port", int{ports.grpc}},
-         {"metrics_port", int{ports.metrics}},
-         {"threads", uint64_t{s.compute.pool->threads()}},
-         {"isa", isa_name(s.compute.kernels->isa)}});
+         {{"http_port", int{ports.http}},
+          {"grpc_port", int{ports.grpc}},
+          {"metrics_port", int{ports.metrics}},
+          {"threads", uint64_t{s.compute.pool->threads()}},
+          {"isa", isa_name(s.compute.kernels->isa)}});
   if (options.check_seconds > 0) {
     s.checker = std::thread([&s] { s.check_until_stopped(); });
   }
