@@ -12,7 +12,7 @@ namespace assay {
 struct ComputeContext {
   const Kernels* kernels = nullptr;
   std::unique_ptr<ThreadPool> pool;
-  // Of the pool as it was made. Unlike the pool, which a self-test swaps, it may be read at any time.
+  // Of the pool as it was made. The pool may be swapped by a self-test; this may be read any time.
   size_t threads = 0;
   // Of any pool that takes the place of this one while something computes with it, as a self-test
   // does. To be set before anything computes; 0: those of the pool.
