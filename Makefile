@@ -33,6 +33,7 @@ demo: build ## Compare small language models that ship here: verdicts, a picture
 	@tools/demo
 
 test: setup ## Build and run every test
+	@tools/setup peers
 	@tools/setup-npm
 	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS)

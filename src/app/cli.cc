@@ -30,15 +30,7 @@ int run_cli(int argc, const char* const* argv, const Console& console) {
   bool version = false;
   app.add_flag("--version", version, "The same as `assay version`");
   if (argc == 2 && std::string_view(argv[1]) == "--version") return run_version({}, console);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    const auto chosen = app.get_subcommands();
-    write_out(chosen.empty() ? app.help() : chosen.front()->help());
-    return flush_out().ok() ? kExitOk : kExitUnavailable;
-  } catch (const CLI::ParseError& error) {
-    return report_usage_error(console, app, error);
-  }
+  if (const auto code = parse_command_line(app, argc, argv, console)) return *code;
   return line.run(console);
 }
 

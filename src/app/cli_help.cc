@@ -115,10 +115,6 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   return kind + word + (close.empty() ? "" : "; did you mean " + close + "?");
 }
 
-}  // namespace
-
-std::shared_ptr<CLI::FormatterBase> make_help_formatter() { return std::make_shared<Help>(); }
-
 int report_usage_error(const Console& console, const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* at = &app;
   if (const auto chosen = app.get_subcommands(); !chosen.empty()) at = chosen.front();
@@ -127,6 +123,24 @@ int report_usage_error(const Console& console, const CLI::App& app, const CLI::P
   print_program_error(console, full_name(*at), message);
   write_err(usage_line(*at) + "See " + full_name(*at) + " --help\n");
   return kExitUsage;
+}
+
+}  // namespace
+
+std::shared_ptr<CLI::FormatterBase> make_help_formatter() { return std::make_shared<Help>(); }
+
+std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv,
+                                      const Console& console) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    write_out(chosen.empty() ? app.help() : chosen.front()->help());
+    return flush_out().ok() ? kExitOk : kExitUnavailable;
+  } catch (const CLI::ParseError& error) {
+    return report_usage_error(console, app, error);
+  }
+  return std::nullopt;
 }
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 
 #include <CLI/App.hpp>
 #include <memory>
+#include <optional>
 
 #include "app/console.h"
 
@@ -11,8 +12,10 @@ namespace assay {
 
 std::shared_ptr<CLI::FormatterBase> make_help_formatter();
 
-// Why the arguments were refused, in the user's words rather than the parser's, and the usage line,
-// on stderr. Returns kExitUsage.
-int report_usage_error(const Console& console, const CLI::App& app, const CLI::ParseError& error);
+// Parses the arguments. Where that is the end of it, the program's exit code: help was asked for
+// and shown; or they were refused, and stderr says why, in the user's words rather than the
+// parser's, with the usage line.
+std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv,
+                                      const Console& console);
 
 }  // namespace assay

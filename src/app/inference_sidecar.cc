@@ -94,14 +94,7 @@ int run_inference_sidecar(int argc, const char* const* argv, const Console& cons
       "Exit codes: 0 ended by a signal, 64 usage, 65 the model is not what it should be, 66 no "
       "such file,\n69 an address or memory cannot be had.\n");
   SidecarOptionReader reader(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    write_out(app.help());
-    return flush_out().ok() ? kExitOk : kExitUnavailable;
-  } catch (const CLI::ParseError& error) {
-    return report_usage_error(console, app, error);
-  }
+  if (const auto code = parse_command_line(app, argc, argv, console)) return *code;
   auto command = reader.finish();
   if (!command.ok()) {
     print_program_error(console, kName, command.status().message());

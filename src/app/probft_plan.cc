@@ -163,14 +163,7 @@ int run_probft_plan(int argc, const char* const* argv, const Console& console) {
       "Exit codes: 0 planned, 64 usage, 65 refused, with the arithmetic on standard error.\n");
   Request request;
   add_options(app, request);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    write_out(app.help());
-    return flush_out().ok() ? kExitOk : kExitUnavailable;
-  } catch (const CLI::ParseError& error) {
-    return report_usage_error(console, app, error);
-  }
+  if (const auto code = parse_command_line(app, argc, argv, console)) return *code;
   QuorumOptions& options = request.quorum;
   const auto strategy = parse_quorum_strategy(request.strategy, options.nodes, options.faults);
   if (!strategy.ok()) return refuse(console, strategy.status());
