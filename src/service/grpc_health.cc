@@ -56,7 +56,11 @@ class Watcher final : public grpc::ServerWriteReactor<Response> {
     pump_locked();
   }
   void OnCancel() override { end(); }
-  void OnDone() override { on_done_(this); }
+  void OnDone() override {
+    // A copy: the call ends this object, and with it what the original has captured.
+    const std::function<void(Watcher*)> on_done = on_done_;
+    on_done(this);
+  }
 
  private:
   void pump_locked() {
