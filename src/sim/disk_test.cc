@@ -140,6 +140,28 @@ TEST_F(DiskTest, OfASignStateTheFileIsThereBeforeItsMark) {
   }
 }
 
+// Found by probft-sim --seed 7041815: the copy was made while the validator lay crashed.
+TEST_F(DiskTest, AnOldImageThatEndsInHalfARecordIsRefusedUntilItIsRepaired) {
+  disk_.write(block_record());
+  disk_.sync(seq_);
+  disk_.write(block_record());
+  disk_.crash({.tail = Disk::Tail::kTorn, .salt = 5});
+  disk_.take_image();
+  EXPECT_EQ(restore().restored.chain.height(), 1U);
+  disk_.write(block_record());
+  disk_.write(sign_record(3));
+  disk_.sync(seq_);
+  disk_.crash({});
+  disk_.restore_image();
+  const auto refused = disk_.restore(keys_, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("repaired"), std::string::npos);
+  const auto repaired = disk_.restore(keys_, {.repairs_log = true});
+  ASSERT_TRUE(repaired.ok()) << repaired.status().message();
+  EXPECT_EQ(repaired->restored.chain.height(), 1U);
+  EXPECT_EQ(repaired->restored.sign_state->view(), 3U);
+}
+
 TEST_F(DiskTest, AnOldImageHasTheNewSignState) {
   disk_.write(block_record());
   disk_.write(sign_record(1));

@@ -129,6 +129,7 @@ class World {
     bft::View seen_view = 0;
     bft::Height durable_height = 0;            // delivered
     std::optional<bft::Height> observe_until;  // told at the next start
+    bool has_old_image = false;                // its log is one of an older day
     bool is_fetching = false;
     bft::Height root_height = 0;  // of the application's state
     Digest root{};

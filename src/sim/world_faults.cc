@@ -110,6 +110,7 @@ void World::end(size_t place) {
       count(Fault::kOldImage);
       crash(action.target, action.amount, action.for_ms);
       slots_[action.target].disk->restore_image();
+      slots_[action.target].has_old_image = true;
       slots_[action.target].durable_height = 0;
       return;
     default:
@@ -147,6 +148,14 @@ Result<Disk::Image> World::restore(size_t at) {
                                   .observe_until = slot.observe_until};
   slot.observe_until.reset();
   auto image = slot.disk->restore(*slot.keys, options);
+  // A log that was copied while its validator lay crashed may end in half a record. Beside a sign
+  // state that knows of more it looks like damage, and is refused until it is cut.
+  if (!image.ok() && slot.has_old_image) {
+    options.repairs_log = true;
+    image = slot.disk->restore(*slot.keys, options);
+    options.repairs_log = false;
+  }
+  slot.has_old_image = false;
   if (!at_restart_) return image;
   const auto again = [&] {
     if (image.ok()) return false;
