@@ -137,7 +137,7 @@ Status InferenceGrpcServer::State::start() {
   }
   server = builder.BuildAndStart();
   if (server == nullptr) return internal_error("gRPC does not start on " + options.address);
-  listener->start([this](int fd) {
+  listener->start(options.limits.connections_max, [this](int fd) {
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.fd = fd;
     acceptor->HandleNewConnection(&connection);

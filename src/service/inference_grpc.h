@@ -17,6 +17,7 @@
 namespace assay {
 
 struct GrpcLimits {
+  size_t connections_max = 1024;  // more are closed as they come
   size_t streams_per_connection_max = 256;
   size_t metadata_bytes_max = 16 << 10;
   // Of one stream, what its client has not taken yet; one that falls behind further is ended.

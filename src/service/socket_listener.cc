@@ -6,12 +6,14 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 #include "net/listen_address.h"
@@ -45,6 +47,13 @@ socklen_t fill_address(const ListenAddress& from, SocketAddress& address) {
   address.v6.sin6_port = htons(from.port);
   const std::string host = from.every_interface() ? "::" : from.host;
   return inet_pton(AF_INET6, host.c_str(), &address.v6.sin6_addr) == 1 ? sizeof(address.v6) : 0;
+}
+
+// Of all sockets that are open, no two have the same. None: it is closed.
+std::optional<uint64_t> socket_number(int fd) {
+  struct stat about{};
+  if (::fstat(fd, &about) != 0) return std::nullopt;
+  return about.st_ino;
 }
 
 // What a server that was killed has left behind: nobody answers there.
@@ -122,7 +131,8 @@ SocketListener::~SocketListener() {
   }
 }
 
-void SocketListener::start(std::function<void(int)> accepted) {
+void SocketListener::start(size_t connections_max, std::function<void(int)> accepted) {
+  connections_max_ = connections_max;
   accepted_ = std::move(accepted);
   thread_ = std::thread([this] { run(); });
 }
@@ -143,11 +153,22 @@ bool SocketListener::wait(bool for_connection, int timeout_ms) {
   return watched[0].revents == 0;
 }
 
+bool SocketListener::admit(int fd) {
+  if (open_.size() >= connections_max_) {
+    std::erase_if(open_, [](const auto& each) { return socket_number(each.first) != each.second; });
+  }
+  if (open_.size() >= connections_max_) return false;
+  open_[fd] = socket_number(fd).value_or(0);
+  return true;
+}
+
 void SocketListener::run() {
   while (wait(/*for_connection=*/true, -1)) {
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
+    if (fd >= 0 && admit(fd)) {
       accepted_(fd);
+    } else if (fd >= 0) {
+      ::close(fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       if (!wait(/*for_connection=*/false, kRetryMs)) return;
     }
