@@ -128,9 +128,9 @@ test('only what is approved is served', async () => {
   assert.equal((await sidecar.stop()).code, 0);
 });
 
-test('several models by name; little memory computes from disk with the same bits', async () => {
-  const [large] = [path.join(kModels, 'lexi-nano-f32.gguf')];
-  const sidecar = await startSidecar(['--model', `a=${kModel}`, '--model', `b=${large}`]);
+test('several models are served by name', async () => {
+  const other = path.join(kModels, 'lexi-nano-f32.gguf');
+  const sidecar = await startSidecar(['--model', `a=${kModel}`, '--model', `b=${other}`]);
   const a = await complete(sidecar, { model: 'a' });
   const b = await complete(sidecar, { model: 'b' });
   assert.notEqual(transcript(a), transcript(b));
@@ -195,6 +195,31 @@ test('memory stays below its bound, whatever is asked', kMemory, async () => {
   const peak = Number(status.match(/^VmHWM:\s+(\d+)/m)[1]);
   assert.ok(peak < 64 * 1024, `${peak} KiB`);
   assert.equal((await sidecar.stop()).code, 0);
+});
+
+test('a model that does not fit is computed from disk, with the same bits', kMemory, async () => {
+  const file = path.join(folder(), 'large.gguf');
+  execFileSync(process.env.ASSAY_PROGRAM, ['synth', file, '--params', '120M', '--type', 'f16']);
+  const ask = async (...args) => {
+    const sidecar = await startSidecar(['--model-path', file, '--context', '64', ...args]);
+    const models = await (await fetch(`http://127.0.0.1:${sidecar.ports.http}/v1/models`)).json();
+    const answer = await complete(sidecar, { prompt: [1, 2, 3], max_tokens: 3, ignore_eos: true });
+    const status = fs.readFileSync(`/proc/${sidecar.process.pid}/status`, 'utf8');
+    assert.equal((await sidecar.stop()).code, 0);
+    return {
+      offloaded: models.data[0].assay.offloaded,
+      transcript: transcript(answer),
+      peak_mib: Number(status.match(/^VmHWM:\s+(\d+)/m)[1]) / 1024,
+    };
+  };
+  const resident = await ask();
+  const offloaded = await ask('--max-memory-mb', '192');
+  fs.rmSync(file);
+  assert.equal(resident.offloaded, false);
+  assert.equal(offloaded.offloaded, true);
+  assert.equal(offloaded.transcript, resident.transcript);
+  assert.ok(offloaded.peak_mib < 192, `${offloaded.peak_mib} MiB`);
+  assert.ok(resident.peak_mib > 192, `${resident.peak_mib} MiB`);
 });
 
 test('spans of a request go to the collector, in the trace of its caller', async () => {
