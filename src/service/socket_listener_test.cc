@@ -1,6 +1,5 @@
 #include "service/socket_listener.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
