@@ -321,7 +321,6 @@ int serve_without_descriptors() {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = 64;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-  RawClient client((*server)->port());  // in the backlog or accepted
   std::vector<int> hogs;
   for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY)) {
     hogs.push_back(fd);
