@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "model/engine.h"
 #include "model/tensor_rules.h"
+#include "model/utf8.h"
 
 namespace assay {
 namespace {
@@ -84,7 +85,7 @@ Result<std::string> prompt_text(const GenerateCommand& command) {
         "give a text to continue with --prompt or --prompt-file; see assay generate --help");
   }
   ASSAY_ASSIGN_OR_RETURN(std::string text, read_text_file(command.prompt_path, kPromptsBytesMax));
-  if (!is_valid_utf8(text)) return data_loss(command.prompt_path + " is not UTF-8");
+  if (!is_utf8(text)) return data_loss(command.prompt_path + " is not UTF-8");
   return text;
 }
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.h"
-#include "model/tensor_rules.h"
+#include "model/utf8.h"
 
 namespace assay {
 namespace {
@@ -13,7 +13,7 @@ std::string all(TextStream stream, const std::vector<std::string>& pieces) {
   for (const std::string& piece : pieces) {
     if (stream.stopped()) break;
     out += stream.push(piece);
-    EXPECT_TRUE(is_valid_utf8(out));
+    EXPECT_TRUE(is_utf8(out));
   }
   return out + stream.finish();
 }

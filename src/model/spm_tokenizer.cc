@@ -172,7 +172,7 @@ Status SpmTokenizer::check_pieces(const std::string& source) {
       return data_loss(quoted_piece(source, id) + " has " + std::to_string(piece.text.size()) +
                        " bytes; at most " + std::to_string(kPieceBytesMax) + " are supported");
     }
-    if (!is_valid_utf8(piece.text)) {
+    if (!is_utf8(piece.text)) {
       return data_loss(quoted_piece(source, id) + " is not UTF-8: bytes " +
                        to_hex(as_bytes(piece.text)));
     }

@@ -6,15 +6,6 @@
 
 namespace assay {
 
-bool is_valid_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = utf8_prefix(text.substr(i));
-    if (length == 0) return false;
-    i += length;
-  }
-  return true;
-}
-
 std::string in_quotes(std::string_view text) {
   constexpr size_t kShown = 80;
   constexpr std::string_view kHex = "0123456789abcdef";
@@ -39,7 +30,7 @@ Status check_name(std::string_view name, size_t bytes_max, const std::string& wh
     return data_loss(where + " " + in_quotes(name) + " has " + std::to_string(name.size()) +
                      " bytes; at most " + std::to_string(bytes_max) + " are allowed");
   }
-  if (!is_valid_utf8(name)) return data_loss(where + " " + in_quotes(name) + " is not valid UTF-8");
+  if (!is_utf8(name)) return data_loss(where + " " + in_quotes(name) + " is not valid UTF-8");
   for (const char c : name) {
     if (static_cast<uint8_t>(c) < 0x20 || c == 0x7F) {
       return data_loss(where + " " + in_quotes(name) + " contains a control character");

@@ -17,8 +17,6 @@ inline constexpr uint64_t kTensorsMax = uint64_t{1} << 18;  // per checkpoint
 inline constexpr size_t kTensorNameBytesMax = 256;
 inline constexpr size_t kTensorDimsMax = 4;
 
-bool is_valid_utf8(std::string_view text);
-
 // The text between quotes for an error message: control and non-ASCII bytes escaped, long text cut.
 std::string in_quotes(std::string_view text);
 

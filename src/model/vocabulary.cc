@@ -185,7 +185,7 @@ Status VocabularyTokenizer::check(const std::string& source) {
       return data_loss(token_in(source, id) + " has " + std::to_string(text.size()) +
                        " bytes; at most " + std::to_string(kTokenBytesMax) + " are supported");
     }
-    if (!is_valid_utf8(text)) {
+    if (!is_utf8(text)) {
       return data_loss(token_in(source, id) + " is not UTF-8: bytes " + to_hex(as_bytes(text)));
     }
     const auto [other, inserted] = ids.emplace(text, id);

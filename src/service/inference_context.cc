@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "model/tensor_rules.h"
+#include "model/utf8.h"
 
 namespace assay {
 namespace {
@@ -18,7 +18,7 @@ Status check_text(const InferenceContext& context, const ServedModel& served,
     return invalid_argument("prompt has " + std::to_string(text.size()) + " bytes; at most " +
                             std::to_string(context.limits.prompt_bytes_max) + " are taken");
   }
-  if (!is_valid_utf8(text)) return invalid_argument("prompt is not UTF-8");
+  if (!is_utf8(text)) return invalid_argument("prompt is not UTF-8");
   return ok_status();
 }
 
