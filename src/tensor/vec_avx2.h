@@ -27,6 +27,17 @@ using Vec = __m256;
 Vec vset(float x) { return _mm256_set1_ps(x); }
 Vec vload(const float* p) { return _mm256_loadu_ps(p); }
 void vstore(float* p, Vec a) { _mm256_storeu_ps(p, a); }
+// The first `count` floats at p and those of `rest` behind them; no byte behind is touched.
+#define ASSAY_VEC_FIRST 1
+__m256i first_lanes(size_t count) {
+  const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), place);
+}
+Vec vload_first(const float* p, size_t count, Vec rest) {
+  const __m256i lanes = first_lanes(count);
+  return _mm256_blendv_ps(rest, _mm256_maskload_ps(p, lanes), _mm256_castsi256_ps(lanes));
+}
+void vstore_first(float* p, size_t count, Vec a) { _mm256_maskstore_ps(p, first_lanes(count), a); }
 Vec vadd(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 Vec vsub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
 Vec vmul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }

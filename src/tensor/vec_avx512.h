@@ -27,6 +27,15 @@ using Vec = __m512;
 Vec vset(float x) { return _mm512_set1_ps(x); }
 Vec vload(const float* p) { return _mm512_loadu_ps(p); }
 void vstore(float* p, Vec a) { _mm512_storeu_ps(p, a); }
+// The first `count` floats at p and those of `rest` behind them; no byte behind is touched.
+#define ASSAY_VEC_FIRST 1
+__mmask16 first_lanes(size_t count) { return static_cast<__mmask16>((1U << count) - 1U); }
+Vec vload_first(const float* p, size_t count, Vec rest) {
+  return _mm512_mask_loadu_ps(rest, first_lanes(count), p);
+}
+void vstore_first(float* p, size_t count, Vec a) {
+  _mm512_mask_storeu_ps(p, first_lanes(count), a);
+}
 Vec vadd(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 Vec vsub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 Vec vmul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
