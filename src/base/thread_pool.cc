@@ -16,6 +16,7 @@ struct ThreadPool::Shared {
   std::condition_variable finished;
   uint64_t generation = 0;  // one per parallel_for
   size_t running = 0;       // workers still inside the current generation
+  bool busy = false;        // a parallel_for is under way
   bool stopping = false;
   const std::function<void(size_t, size_t, size_t)>* body = nullptr;
   size_t count = 0;
@@ -75,6 +76,8 @@ void ThreadPool::parallel_for(size_t count, size_t grain,
   Shared& s = *shared_;
   {
     const std::lock_guard lock(s.mutex);
+    ASSAY_CHECK(!s.busy && "one caller at a time");
+    s.busy = true;
     s.body = &body;
     s.count = count;
     s.grain = grain;
@@ -86,6 +89,7 @@ void ThreadPool::parallel_for(size_t count, size_t grain,
   s.run_pieces(0);
   std::unique_lock lock(s.mutex);
   s.finished.wait(lock, [&] { return s.running == 0; });
+  s.busy = false;
 }
 
 }  // namespace assay

@@ -24,7 +24,7 @@ class ThreadPool {
   // Calls body(begin, end, worker) over disjoint pieces that cover [0, count), each of at most
   // `grain` items and starting at a multiple of it; worker in [0, threads()) is stable during one
   // call, for scratch space. Returns when all pieces are done. Pre: grain > 0; not called from
-  // inside a body. body must not throw. Threads: one caller at a time.
+  // inside a body. body must not throw. Threads: one caller at a time (CHECK).
   void parallel_for(size_t count, size_t grain,
                     const std::function<void(size_t begin, size_t end, size_t worker)>& body);
 

@@ -88,21 +88,19 @@ Result<Engine::Options> plan_engine(const ServedModelOptions& options, const Mod
   return engine;
 }
 
-// Every tensor that is in memory against what was hashed.
-Status compare_weights(const std::string& path, const Engine& engine,
-                       const std::vector<TensorDigests>& tensors) {
-  for (const Engine::WeightDigest& weight : engine.weight_digests()) {
-    const auto of_file =
-        std::find_if(tensors.begin(), tensors.end(),
-                     [&](const TensorDigests& tensor) { return tensor.name == weight.name; });
-    const bool same = of_file != tensors.end() &&
-                      weight.digest == (weight.decoded ? of_file->values : of_file->raw);
-    if (same) continue;
-    return data_loss(path + ": tensor " + weight.name +
-                     " in memory is not the one that was hashed: the file changed in between, or "
-                     "the memory is damaged; load the model again");
+// A tensor that is in memory against what was hashed.
+Status compare_weight(const std::string& path, const Engine::WeightDigest& weight,
+                      const std::vector<TensorDigests>& tensors) {
+  const auto of_file =
+      std::find_if(tensors.begin(), tensors.end(),
+                   [&](const TensorDigests& tensor) { return tensor.name == weight.name; });
+  if (of_file != tensors.end() &&
+      weight.digest == (weight.decoded ? of_file->values : of_file->raw)) {
+    return ok_status();
   }
-  return ok_status();
+  return data_loss(path + ": tensor " + weight.name +
+                   " in memory is not the one that was hashed: the file changed in between, or "
+                   "the memory is damaged; load the model again");
 }
 
 // Every tensor of the file as it is now against what was hashed.
@@ -147,9 +145,13 @@ Result<std::shared_ptr<ServedModel>> ServedModel::load(const ServedModelOptions&
   return served;
 }
 
+Result<ComputeContext> ServedModel::make_loading_compute() const {
+  return make_compute(shared_.context->threads);
+}
+
 Result<ArtifactDigests> ServedModel::hash_model() {
-  const std::lock_guard turn(*shared_.turn);
-  return hash_artifact(*model_, *shared_.context, kHashBufferBytes);
+  ASSAY_ASSIGN_OR_RETURN(ComputeContext compute, make_loading_compute());
+  return hash_artifact(*model_, compute, kHashBufferBytes);
 }
 
 Status ServedModel::identify(const ServedModelOptions& options, const Governance* governance,
@@ -180,10 +182,8 @@ Status ServedModel::start(const ServedModelOptions& options) {
   info_.offloaded = plan.streams;
   const auto& rope = model_->arch.rope;
   identity_.long_angles = !rope.long_divisors.empty() && info_.context_tokens > rope.long_from;
-  {
-    const std::lock_guard turn(*shared_.turn);
-    ASSAY_ASSIGN_OR_RETURN(engine_, Engine::load(*model_, *shared_.context, plan));
-  }
+  ASSAY_ASSIGN_OR_RETURN(ComputeContext loading, make_loading_compute());
+  ASSAY_ASSIGN_OR_RETURN(engine_, Engine::load(*model_, *shared_.context, plan, &loading));
   BatcherOptions batching = options.batching;
   batching.batch_tokens = std::min(batching.batch_tokens, engine_->batch_tokens());
   batcher_ = std::make_unique<Batcher>(Batcher::Parts{.model = model_.get(),
@@ -280,10 +280,13 @@ SelfTestSubject ServedModel::self_test_subject() {
 }
 
 Status ServedModel::check_memory() {
-  Status status;
-  ASSAY_RETURN_IF_ERROR(batcher_->exclusive(
-      0, [&](Engine& engine) { status = compare_weights(info_.path, engine, tensors_); }));
-  return status;
+  for (const BoundTensor& tensor : model_->tensors) {
+    std::optional<Engine::WeightDigest> weight;
+    ASSAY_RETURN_IF_ERROR(
+        batcher_->exclusive(0, [&](Engine& engine) { weight = engine.weight_digest(tensor); }));
+    if (weight) ASSAY_RETURN_IF_ERROR(compare_weight(info_.path, *weight, tensors_));
+  }
+  return ok_status();
 }
 
 Status ServedModel::check_weights() {

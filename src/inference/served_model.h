@@ -89,7 +89,8 @@ class ServedModel {
   // write_goldens.
   Status pin_goldens(size_t count);
   // Hashes the weights again: those in memory, and of an offloaded model those on disk. Errors:
-  // DATA_LOSS (names the tensor that has changed), those of reading.
+  // DATA_LOSS (names the tensor that has changed), those of reading, UNAVAILABLE (the model goes).
+  // Requests are computed between two tensors.
   Status check_weights();
   // Engine and weights, for tests that damage them. Threads: through batcher().exclusive() only.
   Engine& engine_for_test() { return *engine_; }
@@ -101,6 +102,9 @@ class ServedModel {
   Status start(const ServedModelOptions& options);
   Status read_companions(const ServedModelOptions& options);
   Status test_itself();
+  // Threads of its own, as many as requests are computed with: what reads a whole file would keep
+  // the other models waiting for its turn.
+  Result<ComputeContext> make_loading_compute() const;
   Result<ArtifactDigests> hash_model();
   Status check_memory();
   Status meet_goldens(const SelfTestMatrix& matrix);

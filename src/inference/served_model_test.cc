@@ -79,6 +79,15 @@ TEST_F(ServedModelTest, RefusesAnEncoder) {
   EXPECT_EQ(load(options(encoder)).status().code(), Code::kUnimplemented);
 }
 
+// Another model computes for as long as it likes: who hashes a whole file does not wait for it, nor
+// keep it waiting.
+TEST_F(ServedModelTest, IsHashedOutOfTurn) {
+  ServedModelOptions wanted = options(copy(kQ8));
+  const std::lock_guard another(turn_);
+  wanted.expected_digest = sha256("another");
+  EXPECT_EQ(load(wanted).status().code(), Code::kFailedPrecondition);
+}
+
 // ---- Digests and approvals --------------------------------------------------------------------
 
 TEST_F(ServedModelTest, ServesTheExpectedDigestAndNoOther) {

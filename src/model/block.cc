@@ -76,8 +76,8 @@ uint64_t Block::floats(const Architecture& arch, size_t threads, size_t tile_tok
          threads * worker_floats(arch, positions_max);
 }
 
-Block::Block(const Architecture& arch, ComputeContext& compute, size_t tile_tokens,
-             size_t positions_max)
+Block::Block(const Architecture& arch, ComputeContext& compute, ComputeContext& loading,
+             size_t tile_tokens, size_t positions_max)
     : arch_(arch),
       compute_(compute),
       tile_tokens_(tile_tokens),
@@ -93,17 +93,20 @@ Block::Block(const Architecture& arch, ComputeContext& compute, size_t tile_toke
       up_(tile_tokens * arch.d_ff),
       worker_scratch_(compute.scratch_threads() * worker_floats(arch, positions_max)) {
   if (arch.rotary_dims == 0) return;
-  rope_ = make_table(arch.rope, arch.rope.divisors);
-  if (!arch.rope.long_divisors.empty()) rope_long_ = make_table(arch.rope, arch.rope.long_divisors);
-  if (arch.local_rope) rope_local_ = make_table(arch.rope_local, arch.rope_local.divisors);
+  ThreadPool& pool = *loading.pool;
+  rope_ = make_table(arch.rope, arch.rope.divisors, pool);
+  if (!arch.rope.long_divisors.empty()) {
+    rope_long_ = make_table(arch.rope, arch.rope.long_divisors, pool);
+  }
+  if (arch.local_rope) rope_local_ = make_table(arch.rope_local, arch.rope_local.divisors, pool);
 }
 
-Block::RotaryTable Block::make_table(const Rotary& rotary,
-                                     const std::vector<double>& divisors) const {
+Block::RotaryTable Block::make_table(const Rotary& rotary, const std::vector<double>& divisors,
+                                     ThreadPool& pool) const {
   const size_t half = arch_.rotary_dims / 2;
   RotaryTable table{std::vector<float>(positions_max_ * half),
                     std::vector<float>(positions_max_ * half)};
-  compute_.pool->parallel_for(positions_max_, 64, [&](size_t begin, size_t end, size_t) {
+  pool.parallel_for(positions_max_, 64, [&](size_t begin, size_t end, size_t) {
     for (size_t position = begin; position < end; ++position) {
       rope_table({.base = rotary.base,
                   .divisors = divisors.empty() ? nullptr : divisors.data(),

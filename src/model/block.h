@@ -92,9 +92,10 @@ struct LayerTensors {
 // families, what a later step needs besides (architecture.h).
 class Block {
  public:
-  // Allocates everything it will ever need: floats() * 4 bytes.
-  Block(const Architecture& arch, ComputeContext& compute, size_t tile_tokens,
-        size_t positions_max);
+  // Allocates everything it will ever need: floats() * 4 bytes. The tables of angles are computed
+  // with `loading`, all else with `compute`.
+  Block(const Architecture& arch, ComputeContext& compute, ComputeContext& loading,
+        size_t tile_tokens, size_t positions_max);
   static uint64_t floats(const Architecture& arch, size_t threads, size_t tile_tokens,
                          size_t positions_max);
 
@@ -138,7 +139,8 @@ class Block {
     std::vector<float> cos;  // [positions_max, rotary_dims / 2]
     std::vector<float> sin;
   };
-  RotaryTable make_table(const Rotary& rotary, const std::vector<double>& divisors) const;
+  RotaryTable make_table(const Rotary& rotary, const std::vector<double>& divisors,
+                         ThreadPool& pool) const;
   RotaryTable rope_;
   RotaryTable rope_long_;
   RotaryTable rope_local_;

@@ -68,14 +68,14 @@ double l2_norm(std::span<const float> values) {
 }  // namespace
 
 struct Engine::State {
-  State(const Model& m, ComputeContext& c, const Options& o)
+  State(const Model& m, ComputeContext& c, const Options& o, ComputeContext& loading)
       : model(m),
         compute(c),
         options(o),
         tile_max(tile_tokens(m, o)),
         head_rows(logits_tile_rows(m, o)),
         pool(m.arch, pool_pages(m, o)),
-        block(m.arch, c, tile_max, o.positions_max),
+        block(m.arch, c, loading, tile_max, o.positions_max),
         states(tile_max * m.arch.state_width()),
         head_input(head_rows * m.arch.d_model),
         logits(head_rows * m.arch.vocab) {}
@@ -129,7 +129,7 @@ uint64_t Engine::memory_bytes(const Model& model, size_t threads, const Options&
 }
 
 Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext& compute,
-                                             const Options& options) {
+                                             const Options& options, ComputeContext* loading) {
   ASSAY_RETURN_IF_ERROR(check_length(model, options.positions_max));
   if (options.batch_tokens == 0) return invalid_argument("a step of 0 tokens computes nothing");
   const size_t pages = pool_pages(model, options);
@@ -147,17 +147,18 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, ComputeContext&
         format_size(options.memory_bytes));
   }
   std::unique_ptr<Engine> engine(new Engine());
-  engine->state_ = std::make_unique<State>(model, compute, options);
+  if (loading == nullptr) loading = &compute;
+  engine->state_ = std::make_unique<State>(model, compute, options, *loading);
   State& s = *engine->state_;
-  ASSAY_ASSIGN_OR_RETURN(s.vectors, ResidentWeights::load(model, compute));
+  ASSAY_ASSIGN_OR_RETURN(s.vectors, ResidentWeights::load(model, *loading));
   if (options.streams) {
     const uint64_t workspace = workspace_bytes(model, threads, options);
     ASSAY_ASSIGN_OR_RETURN(
         s.weights,
-        load_streamed_weights(model, compute,
+        load_streamed_weights(model, compute, *loading,
                               stream_buffer_bytes(model, workspace, options.memory_bytes)));
   } else {
-    ASSAY_ASSIGN_OR_RETURN(s.weights, load_resident_weights(model, compute));
+    ASSAY_ASSIGN_OR_RETURN(s.weights, load_resident_weights(model, compute, *loading));
   }
   return engine;
 }
@@ -399,18 +400,15 @@ Result<std::span<const float>> Engine::forward(Sequence& sequence, std::span<con
   }
 }
 
-std::vector<Engine::WeightDigest> Engine::weight_digests() const {
+std::optional<Engine::WeightDigest> Engine::weight_digest(const BoundTensor& tensor) const {
   State& s = *state_;
-  std::vector<WeightDigest> out;
-  for (const BoundTensor& tensor : s.model.tensors) {
-    if (is_resident(tensor)) {
-      const std::span<const float> values = s.vectors.get(tensor.role, tensor.layer);
-      out.push_back({tensor.name, true, values_digest(s.model, tensor, values, s.compute)});
-    } else if (const ByteSpan rows = s.weights->rows_in_memory(tensor); !rows.empty()) {
-      out.push_back({tensor.name, false, raw_digest(tensor, rows, s.compute)});
-    }
+  if (is_resident(tensor)) {
+    const std::span<const float> values = s.vectors.get(tensor.role, tensor.layer);
+    return WeightDigest{tensor.name, true, values_digest(s.model, tensor, values, s.compute)};
   }
-  return out;
+  const ByteSpan rows = s.weights->rows_in_memory(tensor);
+  if (rows.empty()) return std::nullopt;
+  return WeightDigest{tensor.name, false, raw_digest(tensor, rows, s.compute)};
 }
 
 void Engine::flip_weight_bit_for_test(std::string_view tensor, size_t bit) {

@@ -45,9 +45,12 @@ class Engine {
   // Reads all weights. Errors: INVALID_ARGUMENT (more positions than the model has, no token a
   // step); RESOURCE_EXHAUSTED when memory_bytes() of the options exceeds options.memory_bytes;
   // DATA_LOSS for a weight that is NaN or infinite (names the tensor, row and column). model and
-  // compute must outlive the engine. Threads: one caller at a time, of everything here.
+  // compute must outlive the engine. loading: computed with until load returns, in place of
+  // compute, which others may be computing with; may be null. Threads: one caller at a time, of
+  // everything here.
   static Result<std::unique_ptr<Engine>> load(const Model& model, ComputeContext& compute,
-                                              const Options& options);
+                                              const Options& options,
+                                              ComputeContext* loading = nullptr);
   ~Engine();
 
   // Of a step; for an encoder, which sees its tokens at once, no less than positions_max.
@@ -102,8 +105,8 @@ class Engine {
     bool decoded = false;
     Digest digest{};
   };
-  // In the order of Model::tensors. Cost: reads and hashes all weights, on all threads.
-  std::vector<WeightDigest> weight_digests() const;
+  // None of a tensor that is not in memory. Cost: reads and hashes it, on all threads.
+  std::optional<WeightDigest> weight_digest(const BoundTensor& tensor) const;
   // Tests only: damages one bit of the tensor in memory. Pre: it is in memory and has that bit
   // (CHECK).
   void flip_weight_bit_for_test(std::string_view tensor, size_t bit);

@@ -34,13 +34,13 @@ class ResidentMatrices : public EngineWeights {
         scratch_(compute.scratch_threads() * matmul_scratch_floats_max(model)) {}
 
   // Reads all of them into one block of memory: small ones share its huge pages.
-  Status load() {
+  Status load(ComputeContext& loading) {
     size_t at = 0;
     for (const BoundTensor& tensor : model_.tensors) {
       if (is_resident(tensor)) continue;
       const std::span<uint8_t> matrix = memory_.bytes().subspan(at, tensor.info.bytes);
       ASSAY_RETURN_IF_ERROR(read_tensor(model_, tensor, matrix));
-      ASSAY_RETURN_IF_ERROR(check_finite(model_, tensor, 0, matrix, compute_));
+      ASSAY_RETURN_IF_ERROR(check_finite(model_, tensor, 0, matrix, loading));
       matrices_[&tensor] = matrix.data();
       at += padded(tensor.info.bytes);
     }
@@ -101,7 +101,7 @@ class StreamedWeights : public EngineWeights {
         row_(stride_of(embedding_)),
         scratch_(compute.scratch_threads() * matmul_scratch_floats_max(model)) {}
 
-  Status check() {
+  Status check(ComputeContext& loading) {
     for (const BoundTensor& tensor : model_.tensors) {
       if (is_resident(tensor)) continue;
       const std::vector<PanelLayout> layout = cut_panels({&tensor}, stream_.buffer_bytes());
@@ -115,7 +115,7 @@ class StreamedWeights : public EngineWeights {
           bytes = turned;
         }
         ASSAY_RETURN_IF_ERROR(
-            check_finite(model_, tensor, panel_layout.front().row0, bytes, compute_));
+            check_finite(model_, tensor, panel_layout.front().row0, bytes, loading));
       }
     }
     return ok_status();
@@ -172,17 +172,19 @@ class StreamedWeights : public EngineWeights {
 }  // namespace
 
 Result<std::unique_ptr<EngineWeights>> load_resident_weights(const Model& model,
-                                                             ComputeContext& compute) {
+                                                             ComputeContext& compute,
+                                                             ComputeContext& loading) {
   auto weights = std::make_unique<ResidentMatrices>(model, compute);
-  ASSAY_RETURN_IF_ERROR(weights->load());
+  ASSAY_RETURN_IF_ERROR(weights->load(loading));
   return std::unique_ptr<EngineWeights>(std::move(weights));
 }
 
 Result<std::unique_ptr<EngineWeights>> load_streamed_weights(const Model& model,
                                                              ComputeContext& compute,
+                                                             ComputeContext& loading,
                                                              size_t buffer_bytes) {
   auto weights = std::make_unique<StreamedWeights>(model, compute, buffer_bytes);
-  ASSAY_RETURN_IF_ERROR(weights->check());
+  ASSAY_RETURN_IF_ERROR(weights->check(loading));
   return std::unique_ptr<EngineWeights>(std::move(weights));
 }
 

@@ -25,12 +25,15 @@ class EngineWeights : public MatrixSource {
   virtual std::span<uint8_t> rows_in_memory(const BoundTensor& tensor) = 0;
 };
 
-// Errors of both: reading; DATA_LOSS for a weight that is NaN or infinite.
+// Checked with `loading`, multiplied with `compute`. Errors of both: reading; DATA_LOSS for a
+// weight that is NaN or infinite.
 Result<std::unique_ptr<EngineWeights>> load_resident_weights(const Model& model,
-                                                             ComputeContext& compute);
+                                                             ComputeContext& compute,
+                                                             ComputeContext& loading);
 // Reads every weight once, to check it. buffer_bytes: of each of PanelStream::kBuffers buffers.
 Result<std::unique_ptr<EngineWeights>> load_streamed_weights(const Model& model,
                                                              ComputeContext& compute,
+                                                             ComputeContext& loading,
                                                              size_t buffer_bytes);
 
 // What they allocate, without the scratch of products.

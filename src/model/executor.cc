@@ -25,7 +25,7 @@ StreamingExecutor::StreamingExecutor(const Model& model, ComputeContext& compute
       compute_(compute),
       stream_(stream),
       options_(options),
-      block_(model.arch, compute, options.plan->tile_tokens, options.sequence_tokens_max),
+      block_(model.arch, compute, compute, options.plan->tile_tokens, options.sequence_tokens_max),
       matmul_scratch_(compute.scratch_threads() * matmul_scratch_floats_max(model)),
       transposed_(has_transposed(model) ? options.plan->buffer_bytes : 0),
       tile_scratch_(options.plan->residuals_spilled

@@ -34,7 +34,7 @@ class SidecarTest : public testing::Test {
   // Flips a bit of the weights that requests are computed with.
   static void flip(InferenceSidecar& sidecar) {
     const auto served = sidecar.models().find("m").value();
-    const std::string tensor = served->engine_for_test().weight_digests()[3].name;
+    const std::string tensor = served->model().tensors[3].name;
     ASSERT_TRUE(
         served->batcher()
             .exclusive(0, [&](Engine& engine) { engine.flip_weight_bit_for_test(tensor, 77); })
