@@ -1,6 +1,7 @@
-// ThreadPool: a fixed set of threads for data-parallel loops. Tested in thread_pool_test.cc (and
-// under tsan). Results never depend on the number of threads: a loop body owns its outputs
-// (02-determinism, rule 1).
+// ThreadPool: a fixed set of threads for data-parallel loops, some microseconds apart: between two
+// of them workers look for the next one for a while before they sleep. Tested in
+// thread_pool_test.cc (and under tsan). Results never depend on the number of threads: a loop body
+// owns its outputs (02-determinism, rule 1).
 #pragma once
 
 #include <cstddef>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <set>
 #include <thread>
@@ -100,11 +101,34 @@ TEST(ThreadPool, ManyPoolsStartAndStop) {
   }
 }
 
+// Loops so short that workers join late, or fall asleep between them, or miss them.
+TEST(ThreadPool, ShortLoopsLoseNoPiece) {
+  for (const size_t threads : {2u, 3u, 7u}) {
+    ThreadPool pool(threads);
+    std::vector<uint64_t> values(8, 0);
+    constexpr uint64_t kLoops = 20000;
+    for (uint64_t loop = 0; loop < kLoops; ++loop) {
+      pool.parallel_for(values.size(), 1, [&](size_t begin, size_t, size_t) { ++values[begin]; });
+      if (loop % 1000 != 0) continue;
+      const auto asleep = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+      while (std::chrono::steady_clock::now() < asleep) std::this_thread::yield();
+    }
+    EXPECT_EQ(values, std::vector<uint64_t>(8, kLoops)) << threads << " threads";
+  }
+}
+
 TEST(ThreadPoolDeathTest, PreconditionsAreChecked) {
   EXPECT_DEATH(ThreadPool(0), "internal check failed");
   EXPECT_DEATH(ThreadPool(ThreadPool::kThreadsMax + 1), "internal check failed");
   ThreadPool pool(1);
   EXPECT_DEATH(pool.parallel_for(1, 0, [](size_t, size_t, size_t) {}), "internal check failed");
+  const auto within_itself = [] {
+    ThreadPool two(2);
+    two.parallel_for(2, 1, [&](size_t, size_t, size_t) {
+      two.parallel_for(2, 1, [](size_t, size_t, size_t) {});
+    });
+  };
+  EXPECT_DEATH(within_itself(), "one caller at a time");
 }
 
 }  // namespace
