@@ -79,9 +79,9 @@ format: ## clang-format on every source
 	@tools/setup format
 	@find src -name '*.h' -o -name '*.cc' | xargs -r clang-format-19 -i
 
-bench-serve: build ## The inference sidecar under load: MODEL=file.gguf, beside LLAMA_SERVER=program
+bench-serve: build ## The inference sidecar under load: MODEL=file.gguf; PEER=1 beside llama.cpp's server
 	@cmake --build --preset release -j $(JOBS) --target http-load
-	@tools/bench-serve $(MODEL) $(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER))
+	@tools/bench-serve $(MODEL) $(if $(PEER),--llama-server "$$(tools/build-llama-cpp server)")
 
 soak-sidecar: build ## The inference sidecar under abuse: 100,000 requests, 100,000 cut streams
 	@tools/soak-sidecar
