@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <future>
 
 #include "inference/batcher_testing.h"
 #include "service/grpc_testing.h"
@@ -306,6 +307,41 @@ TEST_F(GrpcAnswerTest, AFullQueueSaysWhenToComeAgain) {
   }
   EXPECT_EQ(first->Finish().error_code(), StatusCode::CANCELLED);
   EXPECT_EQ(second->Finish().error_code(), StatusCode::CANCELLED);
+}
+
+// One that asks for much and was there first does not keep the other from its turn.
+TEST_F(GrpcAnswerTest, ClientsHaveTheirSharesByTheNameThatTheyGive) {
+  GrpcTestOptions options = long_context();
+  options.model.batching.running_max = 1;
+  start(options);
+  const v1::GenerateRequest request = generate_request("the cat", kLong);
+  std::vector<std::unique_ptr<grpc::ClientContext>> calls;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> greedy;
+  v1::GenerateResponse response;
+  for (size_t i = 0; i < 4; ++i) {  // the first computes
+    calls.push_back(std::make_unique<grpc::ClientContext>());
+    calls.back()->AddMetadata(kClientIdKey, "greedy");
+    greedy.push_back(stub_->Generate(calls.back().get(), request));
+    if (i == 0) {
+      ASSERT_TRUE(greedy[0]->Read(&response));
+    }
+  }
+  ASSERT_TRUE(eventually([this] { return served()->batcher().stats().queued == 3; }));
+  auto modest = std::async(std::launch::async, [this] {
+    return generate(*stub_, generate_request("the cat", 1),
+                    [](grpc::ClientContext& call) { call.AddMetadata(kClientIdKey, "modest"); });
+  });
+  ASSERT_TRUE(eventually([this] { return served()->batcher().stats().queued == 4; }));
+  calls[0]->TryCancel();
+  EXPECT_TRUE(modest.get().status.ok());
+  EXPECT_GE(served()->batcher().stats().queued, 2U) << "those of greedy still wait";
+  for (const auto& call : calls) call->TryCancel();
+  EXPECT_TRUE(becomes_idle());
+  for (const auto& stream : greedy) {
+    while (stream->Read(&response)) {
+    }
+    EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
+  }
 }
 
 // ---- Deadlines and cancellation ---------------------------------------------------------------

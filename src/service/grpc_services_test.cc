@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+#include <atomic>
 #include <filesystem>
 
 #include "base/program_testing.h"
@@ -178,6 +180,40 @@ TEST_F(GrpcServicesTest, ADamagedWeightIsFoundAndStaysKnown) {
   ASSERT_TRUE(load("lexi", "lexi-nano-q8_0.gguf", true).ok());
   EXPECT_EQ(health_.state(), ServiceState::kServing);
   EXPECT_TRUE(generate(*stub_, generate_request("the cat", 1)).status.ok());
+}
+
+TEST_F(GrpcServicesTest, OneSelfTestAtATimeWhichMayBeCancelled) {
+  start(options());
+  pin_goldens("g");
+  struct Call {
+    grpc::ClientContext context;
+    v1::VerifyDeterminismResponse response;
+    grpc::Status status;
+    std::atomic<bool> ended{false};
+    std::thread thread;
+  };
+  std::array<Call, 2> calls;
+  turn_.lock();  // whichever of them begins cannot go on
+  for (Call& call : calls) {
+    call.thread = std::thread([&] {
+      call.status = stub_->VerifyDeterminism(&call.context, {}, &call.response);
+      call.ended = true;
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return calls[0].ended || calls[1].ended; }));
+  Call& refused = calls[0].ended ? calls[0] : calls[1];
+  Call& running = calls[0].ended ? calls[1] : calls[0];
+  running.context.TryCancel();
+  EXPECT_TRUE(eventually([&] { return running.ended.load(); }));
+  turn_.unlock();
+  for (Call& call : calls) call.thread.join();
+  EXPECT_EQ(refused.status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.status.error_message(), HasSubstr("runs already"));
+  EXPECT_EQ(running.status.error_code(), StatusCode::CANCELLED);
+  EXPECT_TRUE(becomes_idle());
+  v1::VerifyDeterminismResponse response;
+  EXPECT_TRUE(verify({}, response).ok()) << "the next one runs";
+  EXPECT_TRUE(response.deterministic());
 }
 
 TEST_F(GrpcServicesTest, RefusesConfigurationsByNameAndValue) {
