@@ -7,9 +7,10 @@
 namespace assay {
 namespace {
 
-// Rows a thread takes at once: whole register tiles, and enough pieces that threads end together.
+// Rows a thread takes at once: whole register tiles, and enough pieces that threads end together:
+// two each, since every piece packs the tokens anew.
 size_t rows_grain(size_t rows, size_t threads) {
-  constexpr size_t kPiecesPerThread = 4;
+  constexpr size_t kPiecesPerThread = 2;
   const size_t piece = rows / (threads * kPiecesPerThread);
   const size_t grain = piece / 8 * 8;
   return grain == 0 ? 8 : grain;
