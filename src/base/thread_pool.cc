@@ -12,7 +12,8 @@ namespace assay {
 namespace {
 
 // A step of a small model is a hundred loops of some microseconds with less between them, and to
-// wake a thread takes tens: who waits looks around for a while (some 50 us) before it sleeps.
+// wake a thread takes tens: who waits looks around for a while (25 us on an AMD EPYC) before it
+// sleeps.
 constexpr int kLooks = 1000;
 
 void pause_briefly() {
