@@ -26,8 +26,14 @@ constexpr uint32_t kRetrySecondsMax = 60;
 constexpr double kPaceShare = 0.1;
 
 Status cancelled_status() { return {Code::kCancelled, "the request was cancelled"}; }
+// To be sent to another server, unlike what its client gave up.
+Status withdrawn_status() { return unavailable("the model is being taken out of service"); }
 Status late_status() {
   return {Code::kDeadlineExceeded, "the deadline of the request passed before its answer was done"};
+}
+Status status_of_end(const BatchJob& job, bool withdrawn) {
+  if (withdrawn) return withdrawn_status();
+  return job.cancelled ? cancelled_status() : late_status();
 }
 
 Status check_stop_texts(const InferenceRequest& request) {
@@ -82,6 +88,7 @@ struct Batcher::State {
   std::deque<Exclusive*> exclusive;  // of callers that wait
   Ticket next_ticket = 1;
   bool draining = false;
+  bool out_of_time = false;  // the drain cancels what has not ended
   bool stopping = false;
   BatcherStats stats;
   double last_end = 0;
@@ -228,11 +235,11 @@ Status Batcher::exclusive(size_t pages, const std::function<void(Engine&)>& task
   }
   State::Exclusive own = {.pages = pages, .task = &task};
   std::unique_lock lock(s.mutex);
-  if (s.stopping) return unavailable("the model is being taken out of service");
+  if (s.stopping) return withdrawn_status();
   s.exclusive.push_back(&own);
   s.work_came.notify_one();
   s.job_ended.wait(lock, [&own] { return own.done; });
-  if (!own.ran) return unavailable("the model is being taken out of service");
+  if (!own.ran) return withdrawn_status();
   return ok_status();
 }
 
@@ -242,6 +249,7 @@ void Batcher::drain(double until_seconds) {
   s.draining = true;
   while (!s.jobs.empty()) {
     if (s.now() >= until_seconds) {
+      s.out_of_time = true;
       for (const auto& [ticket, job] : s.jobs) job->cancelled = true;
       s.work_came.notify_one();
     }
@@ -278,7 +286,7 @@ void Batcher::State::run() {
   while (!running.empty()) {
     const JobPointer job = running.back();
     leave_running(job);
-    finish(job, cancelled_status());
+    finish(job, withdrawn_status());
   }
   end_waiting();
   const std::lock_guard lock(mutex);
@@ -301,25 +309,32 @@ void Batcher::State::end_waiting() {
   std::vector<JobPointer> ended;
   const double at = now();
   bool ends_all = false;
+  bool withdraws = false;
   {
     const std::lock_guard lock(mutex);
     ends_all = stopping;
+    withdraws = stopping || out_of_time;
     queue.remove_if(
         [&](const JobPointer& job) { return ends_all || job->cancelled || job->is_late(at); },
         [&](JobPointer job) { ended.push_back(std::move(job)); });
   }
   for (const JobPointer& job : ended) {
-    finish(job, job->cancelled || ends_all ? cancelled_status() : late_status());
+    finish(job, status_of_end(*job, withdraws));
   }
 }
 
 void Batcher::State::end_running() {
   const double at = now();
+  bool withdraws = false;
+  {
+    const std::lock_guard lock(mutex);
+    withdraws = out_of_time;
+  }
   const std::vector<JobPointer> all = running;
   for (const JobPointer& job : all) {
     if (!job->cancelled && !job->is_late(at)) continue;
     leave_running(job);
-    finish(job, job->cancelled ? cancelled_status() : late_status());
+    finish(job, status_of_end(*job, withdraws));
   }
 }
 

@@ -77,7 +77,7 @@ class Batcher {
   Status exclusive(size_t pages, const std::function<void(Engine&)>& task);
 
   // Takes no more requests; waits until all have ended. Those that have not at the moment of the
-  // clock are cancelled. Threads: any.
+  // clock end with UNAVAILABLE. Threads: any.
   void drain(double until_seconds);
   BatcherStats stats() const;
   // Positions of a sequence, at most.

@@ -299,11 +299,13 @@ TEST(Batcher, DrainsWhatHasBegunAndRefusesTheRest) {
   EXPECT_EQ(ticket.status().code(), Code::kUnavailable);
 }
 
-TEST(Batcher, ADrainThatIsOutOfTimeCancels) {
-  TestServer server({.positions_max = 2000});
-  const auto sink = server.submit(generate_request(1900));
+TEST(Batcher, ADrainThatIsOutOfTimeSendsClientsElsewhere) {
+  TestServer server({.positions_max = 2000, .batching = {.running_max = 1}});
+  const auto running = server.submit(generate_request(1900));
+  const auto waiting = server.submit(generate_request(1900));
   server.batcher().drain(0);
-  EXPECT_EQ(sink->wait().status.code(), Code::kCancelled);
+  EXPECT_EQ(running->wait().status.code(), Code::kUnavailable);
+  EXPECT_EQ(waiting->wait().status.code(), Code::kUnavailable);
 }
 
 TEST(Batcher, StoppingEndsEverythingOnce) {
@@ -314,7 +316,7 @@ TEST(Batcher, StoppingEndsEverythingOnce) {
   }
   for (const auto& sink : sinks) {
     EXPECT_EQ(sink->finishes(), 1);
-    EXPECT_EQ(sink->wait().status.code(), Code::kCancelled);
+    EXPECT_EQ(sink->wait().status.code(), Code::kUnavailable);
   }
 }
 
